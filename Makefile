@@ -1,0 +1,25 @@
+# make run builds and serves on http://127.0.0.1:5000 with data in ./var; make test runs all tests.
+export CGO_ENABLED := 0
+export GOFLAGS     := -trimpath -buildvcs=false
+
+.PHONY: run build test check generate bench soak
+run: build
+	./bin/slipway serve --data ./var
+
+build:
+	go build -ldflags "-s -w" -o bin/slipway ./cmd/slipway
+
+generate:
+	go tool templ generate -path web -log-level error
+
+test:
+	./.ci/test
+
+check:
+	./.ci/check
+
+bench: build
+	./bench/run
+
+soak:
+	./bench/soak

@@ -1,0 +1,54 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/alecthomas/kong"
+)
+
+// examples stand at the end of a command's help.
+var examples = map[string]string{
+	"": `  slipway serve
+  slipway serve --db postgres://slipway@db/slipway --base-url https://ml.example.org/slipway`,
+	"serve": `  slipway serve                                     on http://127.0.0.1:5000, data in ./slipway-data
+  slipway serve --addr 0.0.0.0:5000 --base-url https://ml.example.org
+  SLIPWAY_DB_FILE=/run/secrets/db slipway serve     the database URL from a file`,
+	"migrate": `  slipway migrate --data /var/lib/slipway`,
+	"backup":  `  slipway backup --data /var/lib/slipway slipway-$(date +%F).db`,
+	"user": `  echo "$PASSWORD" | slipway user create ada --role admin --password-stdin
+  slipway user list`,
+	"user create":  `  echo "$PASSWORD" | slipway user create ada --role editor --password-stdin`,
+	"user passwd":  `  echo "$PASSWORD" | slipway user passwd ada --password-stdin`,
+	"user disable": `  slipway user disable ada`,
+	"user list":    `  slipway user list --data /var/lib/slipway`,
+	"token":        `  slipway token create --user ci --name nightly --scope write --expires 90d`,
+	"token create": `  export MLFLOW_TRACKING_TOKEN=$(slipway token create --user ada --name laptop --scope read --scope write --expires 90d)`,
+	"config":       `  slipway config print`,
+	"config print": `  slipway config print --config slipway.json`,
+	"version":      `  slipway version`,
+	"completion": `  slipway completion bash > /etc/bash_completion.d/slipway
+  slipway completion zsh  > "${fpath[1]}/_slipway"`,
+}
+
+// help is kong's help with examples.
+func help(o kong.HelpOptions, ctx *kong.Context) error {
+	if err := kong.DefaultHelpPrinter(o, ctx); err != nil {
+		return err
+	}
+	name := ""
+	if n := ctx.Selected(); n != nil {
+		name = n.Path()
+	} else if len(ctx.Path) > 1 && ctx.Path[len(ctx.Path)-1].Command != nil {
+		name = ctx.Path[len(ctx.Path)-1].Command.Path()
+	}
+	name = strings.TrimSpace(strings.TrimPrefix(name, "slipway"))
+	if i := strings.IndexAny(name, "<["); i >= 0 {
+		name = strings.TrimSpace(name[:i])
+	}
+	if e := examples[name]; e != "" {
+		_, err := fmt.Fprintf(ctx.Stdout, "\nExamples:\n%s\n", e)
+		return err
+	}
+	return nil
+}

@@ -1,0 +1,231 @@
+package main
+
+import (
+	"context"
+	"crypto/hkdf"
+	"crypto/rand"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/slipway-ml/slipway/clients/blob"
+	"github.com/slipway-ml/slipway/domain/access"
+	"github.com/slipway-ml/slipway/handlers"
+	"github.com/slipway-ml/slipway/handlers/identity"
+	"github.com/slipway-ml/slipway/handlers/ops"
+	"github.com/slipway-ml/slipway/handlers/route"
+	"github.com/slipway-ml/slipway/jobs"
+	"github.com/slipway-ml/slipway/storage"
+	"github.com/slipway-ml/slipway/storage/sqldb"
+)
+
+const (
+	databaseFile   = "slipway.db"
+	artifactFolder = "artifacts"
+	keyFile        = "session.key"
+	keySize        = 32
+	drainTime      = 10 * time.Second
+)
+
+type serveCmd struct {
+	place
+	serving
+}
+
+// Run serves until the process is told to end, then lets running requests finish.
+func (c serveCmd) Run(ctx context.Context, s streams) error {
+	log := c.logger(s)
+	base, prefix, err := c.base()
+	if err != nil {
+		return err
+	}
+	host, _, err := net.SplitHostPort(c.Addr)
+	if err != nil {
+		return fmt.Errorf("--addr %s: %w", c.Addr, err)
+	}
+	loopback := identity.IsLoopback(host)
+	db, err := c.open(ctx)
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	if from, to, err := db.Migrate(ctx); err != nil {
+		return err
+	} else if from != to {
+		log.Info("schema migrated", "from", from, "to", to)
+	}
+	blobs, err := blob.OpenLocal(filepath.Join(c.Data, artifactFolder))
+	if err != nil {
+		return err
+	}
+	defer blobs.Close()
+	key, err := sessionKey(c.Data, c.SessionKeyFile)
+	if err != nil {
+		return err
+	}
+	cookies, err := hkdf.Key(sha256.New, key, nil, "session cookies", keySize)
+	if err != nil {
+		return err
+	}
+	links, err := hkdf.Key(sha256.New, key, nil, "signed links", keySize)
+	if err != nil {
+		return err
+	}
+	door := identity.New(db, cookies, loopback && loopbackURL(base), strings.HasPrefix(base, "https:"), prefix)
+	app := &route.App{DB: db, Blobs: blobs, Sign: route.NewSigner(links), BaseURL: base, Prefix: prefix, Version: ops.Version(), Log: log}
+
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", c.Addr)
+	if err != nil {
+		return err
+	}
+	at := base
+	if at == "" {
+		at = "http://" + listener.Addr().String()
+	}
+	if err := announce(ctx, s, db, door, at, loopback && loopbackURL(base)); err != nil {
+		return err
+	}
+	stopJobs := jobs.Start(context.WithoutCancel(ctx), db, blobs, log)
+	defer stopJobs()
+	log.Info("serving", "url", at, "engine", string(db.Engine()), "version", app.Version)
+	return serve(ctx, listener, handlers.New(app, door), log)
+}
+
+func serve(ctx context.Context, l net.Listener, h http.Handler, log *slog.Logger) error {
+	server := &http.Server{
+		Handler: h, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
+		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+	}
+	failed := make(chan error, 1)
+	go func() { failed <- server.Serve(l) }()
+	select {
+	case err := <-failed:
+		return err
+	case <-ctx.Done():
+	}
+	log.Info("stopping: running requests may finish", "seconds", drainTime.Seconds())
+	drain, stop := context.WithTimeout(context.WithoutCancel(ctx), drainTime)
+	defer stop()
+	if err := server.Shutdown(drain); err != nil {
+		log.Warn("some requests did not finish in time", "error", err.Error())
+		return server.Close()
+	}
+	return nil
+}
+
+func (c serving) logger(s streams) *slog.Logger {
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(c.LogLevel)); err != nil {
+		level = slog.LevelInfo
+	}
+	o := &slog.HandlerOptions{Level: level}
+	if c.LogFormat == "text" {
+		return slog.New(slog.NewTextHandler(s.err, o))
+	}
+	return slog.New(slog.NewJSONHandler(s.err, o))
+}
+
+// base is the --base-url without its final slash, and the path in it.
+func (c serving) base() (base, prefix string, err error) {
+	if c.BaseURL == "" {
+		return "", "", nil
+	}
+	u, err := url.Parse(c.BaseURL)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.RawQuery != "" || u.Fragment != "" || u.User != nil {
+		return "", "", fmt.Errorf("--base-url %q: give an address like https://ml.example.org/slipway", c.BaseURL)
+	}
+	prefix = strings.TrimSuffix(u.EscapedPath(), "/")
+	return u.Scheme + "://" + u.Host + prefix, prefix, nil
+}
+
+// loopbackURL reports whether base leads to this machine: a server that others reach by name is not local.
+func loopbackURL(base string) bool {
+	if base == "" {
+		return true
+	}
+	u, err := url.Parse(base)
+	return err == nil && identity.IsLoopback(u.Hostname())
+}
+
+// open opens the database of a place and makes the data folder.
+func (p place) open(ctx context.Context) (*storage.DB, error) {
+	if err := os.MkdirAll(p.Data, 0o700); err != nil {
+		return nil, err
+	}
+	if p.DB != "" {
+		if !sqldb.IsPostgres(p.DB) {
+			return nil, errors.New("--db: give a postgres:// URL, or leave it empty for SQLite in the data folder")
+		}
+		return storage.Open(ctx, p.DB)
+	}
+	return storage.Open(ctx, filepath.Join(p.Data, databaseFile))
+}
+
+// sessionKey reads the installation's key, and makes it at the first start.
+func sessionKey(data, file string) ([]byte, error) {
+	made := file == ""
+	if made {
+		file = filepath.Join(data, keyFile)
+	}
+	key, err := os.ReadFile(file)
+	if made && errors.Is(err, fs.ErrNotExist) {
+		return newKey(file)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if len(key) < keySize {
+		return nil, fmt.Errorf("%s: a key has at least %d bytes, this one has %d", file, keySize, len(key))
+	}
+	return key, nil
+}
+
+// newKey makes a key file that is there whole or not at all; of two processes that start at once one wins.
+func newKey(file string) ([]byte, error) {
+	key := make([]byte, keySize)
+	rand.Read(key) // never fails (crypto/rand)
+	tmp, err := os.CreateTemp(filepath.Dir(file), keyFile+".*")
+	if err != nil {
+		return nil, err
+	}
+	defer os.Remove(tmp.Name())
+	_, err = tmp.Write(key)
+	if err = errors.Join(err, tmp.Sync(), tmp.Close()); err != nil {
+		return nil, err
+	}
+	if err := os.Link(tmp.Name(), file); err != nil && !errors.Is(err, fs.ErrExist) {
+		return nil, err
+	}
+	return os.ReadFile(file)
+}
+
+// announce says how to come in: nothing to do in local mode, a one-time link where nobody has an account.
+func announce(ctx context.Context, s streams, db *storage.DB, door *identity.Door, at string, loopback bool) error {
+	some, err := door.HasAccounts(ctx)
+	if err != nil || some {
+		return err
+	}
+	if loopback {
+		_, err = fmt.Fprintf(s.out, "\nSlipway is at %s\nNo account yet: whoever reaches this address is administrator. Create the first account at %s/setup\n\n", at, at)
+		return err
+	}
+	secret := access.NewSecret("")
+	g, err := access.Authorize(access.System("serve"), access.Maintain, access.DefaultWorkspace, access.Origin{})
+	if err != nil {
+		return err
+	}
+	if err := db.Write(ctx, g, func(tx *storage.Tx) error { return access.NewSetupLink(ctx, tx, g, secret, tx.Now()) }); err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(s.out, "\nSlipway is at %s\nNo account yet. Create the administrator with this link; it works once:\n\n  %s/setup?token=%s\n\n", at, at, secret)
+	return err
+}

@@ -1,0 +1,63 @@
+// Package access decides who may do what. A Grant is the only proof of a decision.
+package access
+
+// Class is the kind of act a permission stands for. Roles and token scopes are sets of classes,
+// so that a new permission needs no new line in either.
+type Class string
+
+// The classes, from open to all down to administration.
+const (
+	ClassPublic  Class = "public"  // nobody need sign in
+	ClassSelf    Class = "self"    // a person's own account
+	ClassRead    Class = "read"    // see
+	ClassWrite   Class = "write"   // log, change, delete
+	ClassPropose Class = "propose" // ask for a promotion
+	ClassReview  Class = "review"  // decide on somebody else's request
+	ClassAdmin   Class = "admin"   // accounts, configuration, operation
+)
+
+// Perm is one thing a caller may be allowed to do. Every route names exactly one.
+type Perm struct {
+	Name    string
+	Class   Class
+	Audited bool // every write under it leaves an audit line in the same transaction
+}
+
+// Public reports whether p needs no credentials at all.
+func (p Perm) Public() bool { return p.Class == ClassPublic }
+
+// The permissions of the product.
+var (
+	Public = Perm{Name: "public", Class: ClassPublic}
+
+	ExperimentRead   = Perm{Name: "experiment.read", Class: ClassRead}
+	ExperimentWrite  = Perm{Name: "experiment.write", Class: ClassWrite}
+	ExperimentDelete = Perm{Name: "experiment.delete", Class: ClassWrite, Audited: true} // and restore
+
+	RunRead   = Perm{Name: "run.read", Class: ClassRead}
+	RunWrite  = Perm{Name: "run.write", Class: ClassWrite}
+	RunDelete = Perm{Name: "run.delete", Class: ClassWrite, Audited: true} // and restore
+
+	ArtifactRead   = Perm{Name: "artifact.read", Class: ClassRead}
+	ArtifactWrite  = Perm{Name: "artifact.write", Class: ClassWrite}
+	ArtifactDelete = Perm{Name: "artifact.delete", Class: ClassWrite, Audited: true}
+	// ArtifactPart is the upload of one part of a multipart upload: the signature in the URL, made for
+	// the person who began the upload, is the credential.
+	ArtifactPart = Perm{Name: "artifact.part", Class: ClassPublic}
+
+	LoggedModelRead   = Perm{Name: "logged_model.read", Class: ClassRead}
+	LoggedModelWrite  = Perm{Name: "logged_model.write", Class: ClassWrite}
+	LoggedModelDelete = Perm{Name: "logged_model.delete", Class: ClassWrite, Audited: true}
+
+	SessionOpen  = Perm{Name: "session.open", Class: ClassPublic, Audited: true}  // sign in, set up
+	SessionClose = Perm{Name: "session.close", Class: ClassPublic, Audited: true} // sign out
+
+	AccountRead  = Perm{Name: "account.read", Class: ClassSelf}
+	AccountWrite = Perm{Name: "account.write", Class: ClassSelf, Audited: true} // own password and tokens
+
+	UserRead  = Perm{Name: "user.read", Class: ClassAdmin}
+	UserWrite = Perm{Name: "user.write", Class: ClassAdmin, Audited: true}
+
+	MetricsRead = Perm{Name: "metrics.read", Class: ClassAdmin} // the server's own metrics
+	Maintain    = Perm{Name: "maintain", Class: ClassAdmin}     // background work of the server itself
+)

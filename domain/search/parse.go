@@ -1,0 +1,428 @@
+package search
+
+import (
+	"errors"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// Position is the byte offset at which a filter or order went wrong.
+func Position(err error) (int, bool) {
+	var s syntax
+	ok := errors.As(err, &s)
+	return s.pos, ok
+}
+
+type tokenKind int
+
+const (
+	end tokenKind = iota
+	word
+	quoted // '…' or "…"
+	symbol // an operator, a bracket or a comma
+)
+
+// token is one piece of a text. A word that is a key may have been written in parts: prefix "metrics",
+// text "val loss" for metrics.`val loss`.
+type token struct {
+	kind         tokenKind
+	prefix, text string
+	bare         string // as written, for keywords and numbers; "" if any of it was quoted
+	pos          int
+}
+
+func (t token) is(keyword string) bool { return t.kind == word && strings.EqualFold(t.bare, keyword) }
+
+func (t token) String() string {
+	switch {
+	case t.kind == end:
+		return "the end"
+	case t.bare != "":
+		return strconv.Quote(short(t.bare))
+	}
+	return strconv.Quote(short(t.text))
+}
+
+type lexer struct {
+	what, in string
+	at       int
+}
+
+func wordRune(r rune) bool {
+	return unicode.IsLetter(r) || unicode.IsNumber(r) || unicode.IsMark(r) || strings.ContainsRune("_.-/:+", r)
+}
+
+func (l *lexer) next() (token, error) {
+	for l.at < len(l.in) && strings.IndexByte(" \t\r\n", l.in[l.at]) >= 0 {
+		l.at++
+	}
+	start := l.at
+	if start == len(l.in) {
+		return token{kind: end, pos: start}, nil
+	}
+	switch c := l.in[start]; c {
+	case '\'', '"':
+		s, err := l.quote(c)
+		return token{kind: quoted, text: s, pos: start}, err
+	case '`':
+		s, err := l.quote(c)
+		return token{kind: word, text: s, pos: start}, err
+	case '(', ')', ',', '=':
+		l.at++
+		return token{kind: symbol, text: string(c), bare: string(c), pos: start}, nil
+	case '<', '>', '!':
+		if l.at++; l.at < len(l.in) && l.in[l.at] == '=' {
+			l.at++
+		}
+		s := l.in[start:l.at]
+		if s == "!" {
+			return token{}, fail(start, "%s: a lone ! at position %d: write != or NOT", l.what, start)
+		}
+		return token{kind: symbol, text: s, bare: s, pos: start}, nil
+	case ';':
+		return token{}, fail(start, "%s: one condition only, but there is a ; at position %d", l.what, start)
+	}
+	return l.word()
+}
+
+// word reads a bare word, whose last part after a dot may be quoted.
+func (l *lexer) word() (token, error) {
+	start := l.at
+	for l.at < len(l.in) {
+		r, n := utf8.DecodeRuneInString(l.in[l.at:])
+		if !wordRune(r) {
+			break
+		}
+		l.at += n
+	}
+	s := l.in[start:l.at]
+	if s == "" {
+		r, _ := utf8.DecodeRuneInString(l.in[start:])
+		return token{}, fail(start, "%s: unexpected %q at position %d: put keys with such characters in backticks and values in quotes", l.what, r, start)
+	}
+	prefix, rest, dotted := strings.Cut(s, ".")
+	if dotted && rest == "" && l.at < len(l.in) && (l.in[l.at] == '`' || l.in[l.at] == '"') {
+		key, err := l.quote(l.in[l.at])
+		return token{kind: word, prefix: prefix, text: key, pos: start}, err
+	}
+	if !dotted {
+		prefix, rest = "", s
+	}
+	return token{kind: word, prefix: prefix, text: rest, bare: s, pos: start}, nil
+}
+
+// quote reads up to the same mark again; a doubled mark is one of it in the text.
+func (l *lexer) quote(mark byte) (string, error) {
+	start := l.at
+	var b strings.Builder
+	for l.at++; l.at < len(l.in); l.at++ {
+		if l.in[l.at] != mark {
+			b.WriteByte(l.in[l.at])
+			continue
+		}
+		if mark != '`' && l.at+1 < len(l.in) && l.in[l.at+1] == mark {
+			b.WriteByte(mark)
+			l.at++
+			continue
+		}
+		l.at++
+		return b.String(), nil
+	}
+	return "", fail(start, "%s: the quote opened at position %d is never closed", l.what, start)
+}
+
+type parser struct {
+	l       *Language
+	lex     lexer
+	t       token
+	clauses int
+}
+
+func (l *Language) parser(what, text string) (*parser, error) {
+	if len(text) > maxText {
+		return nil, fail(maxText, "%s: it has more than %d bytes", what, maxText)
+	}
+	if !utf8.ValidString(text) || strings.ContainsRune(text, 0) {
+		return nil, fail(0, "%s: it is not plain text in UTF-8", what)
+	}
+	p := &parser{l: l, lex: lexer{what: what, in: text}}
+	return p, p.advance()
+}
+
+func (p *parser) advance() (err error) {
+	p.t, err = p.lex.next()
+	return err
+}
+
+func (p *parser) expected(what string) error {
+	return fail(p.t.pos, "%s: expected %s at position %d, found %s", p.lex.what, what, p.t.pos, p.t)
+}
+
+// ParseFilter reads a filter. A blank one is nil. Errors are of kind Invalid and have a Position.
+func (l *Language) ParseFilter(text string) (Expr, error) {
+	if strings.TrimSpace(text) == "" {
+		return nil, nil //nolint:nilnil // no filter is no condition
+	}
+	p, err := l.parser("filter", text)
+	if err != nil {
+		return nil, err
+	}
+	e, err := p.or(0)
+	if err == nil && p.t.kind != end {
+		err = p.expected("AND, OR or the end")
+	}
+	if err != nil {
+		return nil, err
+	}
+	return e, nil
+}
+
+func (p *parser) or(depth int) (Expr, error) {
+	return p.chain("OR", func() (Expr, error) { return p.and(depth) }, func(es []Expr) Expr { return Or(es) })
+}
+
+func (p *parser) and(depth int) (Expr, error) {
+	return p.chain("AND", func() (Expr, error) { return p.not(depth) }, func(es []Expr) Expr { return And(es) })
+}
+
+func (p *parser) chain(keyword string, part func() (Expr, error), all func([]Expr) Expr) (Expr, error) {
+	e, err := part()
+	if err != nil || !p.t.is(keyword) {
+		return e, err
+	}
+	es := []Expr{e}
+	for p.t.is(keyword) {
+		if err := p.advance(); err != nil {
+			return nil, err
+		}
+		if e, err = part(); err != nil {
+			return nil, err
+		}
+		es = append(es, e)
+	}
+	return all(es), nil
+}
+
+func (p *parser) not(depth int) (Expr, error) {
+	if depth > maxDepth {
+		return nil, fail(p.t.pos, "filter: brackets are nested more than %d deep (position %d)", maxDepth, p.t.pos)
+	}
+	switch {
+	case p.t.is("NOT"):
+		if err := p.advance(); err != nil {
+			return nil, err
+		}
+		e, err := p.not(depth + 1)
+		return Not{e}, err
+	case p.t.kind == symbol && p.t.text == "(":
+		if err := p.advance(); err != nil {
+			return nil, err
+		}
+		e, err := p.or(depth + 1)
+		if err != nil {
+			return nil, err
+		}
+		return e, p.symbol(")")
+	}
+	return p.clause()
+}
+
+func (p *parser) symbol(s string) error {
+	if p.t.kind != symbol || p.t.text != s {
+		return p.expected("'" + s + "'")
+	}
+	return p.advance()
+}
+
+func (p *parser) clause() (Expr, error) {
+	if p.clauses++; p.clauses > maxClauses {
+		return nil, fail(p.t.pos, "filter: it has more than %d comparisons", maxClauses)
+	}
+	entity, key, pos, err := p.key()
+	if err != nil {
+		return nil, err
+	}
+	c := Clause{Entity: entity, Key: key, Pos: pos}
+	ops, numeric := p.l.operators(entity, key)
+	at := p.t.pos
+	if c.Op, err = p.op(); err != nil {
+		return nil, err
+	}
+	if !slices.Contains(ops, c.Op) {
+		return nil, fail(at, "filter: %s at position %d does not go with %s; use %s", c.Op, at, short(key), opNames(ops))
+	}
+	switch {
+	case c.Op == IsNull || c.Op == NotNull:
+		return c, nil
+	case c.Op == In || c.Op == NotIn:
+		c.List, err = p.list()
+	case numeric:
+		c.Numeric = true
+		c.Num, err = p.number(key)
+	default:
+		c.Str, err = p.text(key)
+	}
+	return c, err
+}
+
+func opNames(ops []Op) string {
+	out := make([]string, len(ops))
+	for i, o := range ops {
+		out[i] = string(o)
+	}
+	return strings.Join(out, ", ")
+}
+
+func (p *parser) key() (Entity, string, int, error) {
+	t := p.t
+	if t.kind == quoted && t.text != "" { // "run name" = …
+		t.kind = word
+	}
+	if t.kind != word {
+		return "", "", 0, p.expected("a key like metrics.loss")
+	}
+	e, k, err := p.l.resolve(t, p.lex.what)
+	if err != nil {
+		return "", "", 0, err
+	}
+	return e, k, t.pos, p.advance()
+}
+
+func (p *parser) op() (Op, error) {
+	t := p.t
+	if t.kind == symbol && t.text != "(" && t.text != ")" && t.text != "," {
+		return Op(t.text), p.advance()
+	}
+	sequence := func(op Op, words ...string) (Op, error) {
+		for _, w := range words {
+			if !p.t.is(w) {
+				return "", p.expected(w)
+			}
+			if err := p.advance(); err != nil {
+				return "", err
+			}
+		}
+		return op, nil
+	}
+	switch {
+	case t.is("LIKE"):
+		return sequence(Like, "LIKE")
+	case t.is("ILIKE"):
+		return sequence(ILike, "ILIKE")
+	case t.is("IN"):
+		return sequence(In, "IN")
+	case t.is("NOT"):
+		return sequence(NotIn, "NOT", "IN")
+	case t.is("IS"):
+		if err := p.advance(); err != nil {
+			return "", err
+		}
+		if p.t.is("NOT") {
+			return sequence(NotNull, "NOT", "NULL")
+		}
+		return sequence(IsNull, "NULL")
+	}
+	return "", p.expected("a comparison like = or LIKE")
+}
+
+func (p *parser) text(key string) (string, error) {
+	if p.t.kind != quoted {
+		if p.t.kind == word {
+			return "", fail(p.t.pos, "filter: %s is compared with text: put %s at position %d in quotes", short(key), p.t, p.t.pos)
+		}
+		return "", p.expected("a value in quotes")
+	}
+	s := p.t.text
+	return s, p.advance()
+}
+
+func (p *parser) number(key string) (float64, error) {
+	n, err := strconv.ParseFloat(p.t.bare, 64)
+	if p.t.kind != word || err != nil || math.IsNaN(n) || math.IsInf(n, 0) || strings.ContainsAny(p.t.bare, "_xXpP") {
+		return 0, fail(p.t.pos, "filter: %s is compared with a number, without quotes; found %s at position %d", short(key), p.t, p.t.pos)
+	}
+	return n, p.advance()
+}
+
+func (p *parser) list() ([]string, error) {
+	if err := p.symbol("("); err != nil {
+		return nil, err
+	}
+	var out []string
+	for {
+		s, err := p.text("the list")
+		if err != nil {
+			return nil, err
+		}
+		if out = append(out, s); len(out) > maxList {
+			return nil, fail(p.t.pos, "filter: a list has more than %d values", maxList)
+		}
+		if p.t.kind != symbol || p.t.text != "," {
+			return out, p.symbol(")")
+		}
+		if err := p.advance(); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// ParseOrder reads the keys of an order, each like "metrics.loss DESC". The same key twice is refused.
+func (l *Language) ParseOrder(items []string) ([]Order, error) {
+	const most = 20
+	if len(items) > most {
+		return nil, fail(0, "order_by: it has more than %d keys", most)
+	}
+	var out []Order
+	for _, item := range items {
+		o, err := l.parseOrder(item)
+		if err != nil {
+			return nil, err
+		}
+		if slices.ContainsFunc(out, func(b Order) bool { return b.Entity == o.Entity && b.Key == o.Key }) {
+			return nil, fail(0, "order_by: it names %s twice", short(o.Key))
+		}
+		out = append(out, o)
+	}
+	return out, nil
+}
+
+func (l *Language) parseOrder(item string) (o Order, err error) {
+	p, err := l.parser("order_by", item)
+	if err != nil {
+		return o, err
+	}
+	pos := 0
+	if o.Entity, o.Key, pos, err = p.key(); err != nil {
+		return o, err
+	}
+	if !slices.Contains(l.orderBy, o.Entity) {
+		return o, fail(pos, "order_by: %s cannot be ordered by a %s", l.thing, o.Entity)
+	}
+	if p.t.is("ASC") || p.t.is("DESC") {
+		o.Desc = p.t.is("DESC")
+		if err := p.advance(); err != nil {
+			return o, err
+		}
+	}
+	if p.t.kind != end {
+		return o, p.expected("ASC, DESC or the end")
+	}
+	return o, nil
+}
+
+// ParseOrderField reads one key of an order whose direction is given beside it.
+func (l *Language) ParseOrderField(name string, ascending bool) (Order, error) {
+	t := token{kind: word, text: name}
+	if prefix, rest, ok := strings.Cut(name, "."); ok {
+		t.prefix, t.text = prefix, strings.Trim(rest, "`\"")
+	}
+	e, k, err := l.resolve(t, "order_by")
+	if err == nil && !slices.Contains(l.orderBy, e) {
+		err = fail(0, "Invalid order by field name: %s. Only metrics and attributes are supported.", short(name))
+	}
+	return Order{e, k, !ascending}, err
+}

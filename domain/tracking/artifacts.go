@@ -1,0 +1,199 @@
+package tracking
+
+import (
+	"context"
+	"net/url"
+	"path"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/slipway-ml/slipway/domain"
+	"github.com/slipway-ml/slipway/domain/access"
+	"github.com/slipway-ml/slipway/domain/event"
+)
+
+// Artifact is one stored file. Its bytes are known by their digest, so that a path may be overwritten
+// or deleted while something else still holds the same bytes.
+type Artifact struct {
+	Workspace string
+	Path      string // in the workspace's store, e.g. "3/<run>/artifacts/model/MLmodel"
+	Size      int64  // bytes
+	Digest    string // SHA-256, hexadecimal
+	CreatedAt int64
+	CreatedBy string
+}
+
+// Entry is a file or folder in a listing.
+type Entry struct {
+	Name   string // relative to the folder listed
+	IsDir  bool
+	Size   int64
+	Digest string
+}
+
+// Upload is a multipart upload that has begun.
+type Upload struct {
+	ID        string
+	Workspace string
+	Path      string // where the whole will be
+	Parts     int
+	CreatedAt int64
+	CreatedBy string
+}
+
+// ArtifactTx is what artifacts ask of a transaction; *storage.Tx answers.
+type ArtifactTx interface {
+	Emit(ctx context.Context, e event.Event) error
+	Artifact(ctx context.Context, workspace, path string) (Artifact, error)
+	ArtifactEntries(ctx context.Context, workspace, folder string) ([]Entry, error)
+	SaveArtifact(ctx context.Context, a Artifact) error
+	DeleteArtifacts(ctx context.Context, workspace, path string) (int64, error) // a file, or all below a folder
+	Upload(ctx context.Context, id string) (Upload, error)
+	AddUpload(ctx context.Context, u Upload) error
+	DeleteUpload(ctx context.Context, id string) error
+}
+
+const maxArtifactPath = 4096
+
+// CleanArtifactPath is p as a plain relative path. It decodes percent-encoding until nothing changes and
+// refuses whatever could mean another place: an empty or '.' path, '..', absolute and drive paths,
+// backslashes, control characters, invalid UTF-8 and names that would hide in a URL.
+func CleanArtifactPath(p string) (string, error) {
+	if err := safePath(p); err != nil {
+		return "", err
+	}
+	for decoded := p; ; {
+		next, err := url.PathUnescape(decoded)
+		if err != nil || next == decoded {
+			break
+		}
+		if err := safePath(next); err != nil {
+			return "", err
+		}
+		decoded = next
+	}
+	return path.Clean(p), nil
+}
+
+func safePath(p string) error {
+	bad := len(p) > maxArtifactPath || !utf8.ValidString(p) || strings.HasPrefix(p, "/") || strings.Contains(p, `\`) ||
+		len(p) >= 2 && p[1] == ':' && isLetter(p[0]) || path.Clean(p) == "." ||
+		strings.HasPrefix(strings.ToLower(p), "file:")
+	for _, part := range strings.Split(p, "/") {
+		bad = bad || part == ".." || part == "."
+	}
+	for _, r := range p {
+		bad = bad || r < ' ' || r == 0x7f
+	}
+	if bad {
+		return domain.Fail(domain.Invalid, "artifact.path", "Invalid path: %q is not a plain relative path", short(strings.ToValidUTF8(p, "?")))
+	}
+	return nil
+}
+
+func isLetter(c byte) bool { return c|0x20 >= 'a' && c|0x20 <= 'z' }
+
+// StorePath is where uri points in our own store; false if it is in another store.
+func StorePath(uri string) (string, bool) {
+	rest, ours := strings.CutPrefix(uri, "mlflow-artifacts:/")
+	return strings.Trim(rest, "/"), ours
+}
+
+// PutArtifact records that path holds the bytes of digest.
+func PutArtifact(ctx context.Context, tx ArtifactTx, g access.Grant, a Artifact) error {
+	if err := g.Need(access.ArtifactWrite, a.Workspace); err != nil {
+		return err
+	}
+	return tx.SaveArtifact(ctx, a)
+}
+
+// ArtifactAt finds a file.
+func ArtifactAt(ctx context.Context, tx ArtifactTx, g access.Grant, at string) (Artifact, error) {
+	if err := g.Need(access.ArtifactRead, g.Workspace()); err != nil {
+		return Artifact{}, err
+	}
+	a, err := tx.Artifact(ctx, g.Workspace(), at)
+	if domain.KindOf(err) != domain.NotFound {
+		return a, err
+	}
+	entries, err := tx.ArtifactEntries(ctx, g.Workspace(), at)
+	if err != nil {
+		return a, err
+	}
+	if len(entries) > 0 {
+		return a, domain.Fail(domain.Invalid, "artifact.folder", "%q is a folder: name a file in it", short(at))
+	}
+	return a, domain.Fail(domain.NotFound, "artifact.not_found", "there is no artifact %q", short(at))
+}
+
+// ListArtifacts lists a folder; a file or a missing path has nothing in it. "" is the store's root.
+func ListArtifacts(ctx context.Context, tx ArtifactTx, g access.Grant, folder string) ([]Entry, error) {
+	if err := g.Need(access.ArtifactRead, g.Workspace()); err != nil {
+		return nil, err
+	}
+	return tx.ArtifactEntries(ctx, g.Workspace(), folder)
+}
+
+// DeleteArtifacts forgets a file or all files below a folder; what is not there is forgotten already.
+func DeleteArtifacts(ctx context.Context, tx ArtifactTx, g access.Grant, at string) error {
+	if err := g.Need(access.ArtifactDelete, g.Workspace()); err != nil {
+		return err
+	}
+	n, err := tx.DeleteArtifacts(ctx, g.Workspace(), at)
+	if err != nil || n == 0 {
+		return err
+	}
+	return tx.Emit(ctx, event.Event{Kind: "artifact.deleted", Subject: at, Data: map[string]int64{"files": n}})
+}
+
+// The most parts of one upload, as in S3.
+const maxParts = 10000
+
+// BeginUpload starts a multipart upload to path.
+func BeginUpload(ctx context.Context, tx ArtifactTx, g access.Grant, u Upload) error {
+	if u.Parts < 1 || u.Parts > maxParts {
+		return domain.Fail(domain.Invalid, "upload.parts", "num_parts must be between 1 and %d, not %d", maxParts, u.Parts)
+	}
+	if err := g.Need(access.ArtifactWrite, u.Workspace); err != nil {
+		return err
+	}
+	return tx.AddUpload(ctx, u)
+}
+
+// UploadByID finds an upload that has begun.
+func UploadByID(ctx context.Context, tx ArtifactTx, g access.Grant, p access.Perm, id string) (Upload, error) {
+	u, err := tx.Upload(ctx, id)
+	if err == nil {
+		err = g.Need(p, u.Workspace)
+	}
+	if domain.KindOf(err) == domain.NotFound {
+		return u, domain.Fail(domain.NotFound, "upload.not_found", "there is no upload %q: it was completed, aborted or never begun", short(id))
+	}
+	return u, err
+}
+
+// EndUpload forgets an upload that was completed or aborted.
+func EndUpload(ctx context.Context, tx ArtifactTx, g access.Grant, id string) error {
+	if _, err := UploadByID(ctx, tx, g, access.ArtifactWrite, id); err != nil {
+		return err
+	}
+	return tx.DeleteUpload(ctx, id)
+}
+
+// RunRoot is where the artifacts of a run lie, for a caller who has permission p on it.
+func RunRoot(ctx context.Context, tx Tx, g access.Grant, p access.Perm, id string) (string, error) {
+	r, err := run(ctx, tx, g, p, id)
+	return r.ArtifactURI, err
+}
+
+// PutRunArtifact is PutArtifact by way of an active run.
+func PutRunArtifact(ctx context.Context, tx interface {
+	Tx
+	ArtifactTx
+}, g access.Grant, runID string, a Artifact,
+) error {
+	if _, err := activeRun(ctx, tx, g, runID); err != nil {
+		return err
+	}
+	return tx.SaveArtifact(ctx, a)
+}

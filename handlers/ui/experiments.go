@@ -1,0 +1,214 @@
+package ui
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/slipway-ml/slipway/domain"
+	"github.com/slipway-ml/slipway/domain/access"
+	"github.com/slipway-ml/slipway/domain/search"
+	"github.com/slipway-ml/slipway/domain/tracking"
+	"github.com/slipway-ml/slipway/handlers/route"
+	"github.com/slipway-ml/slipway/storage"
+	"github.com/slipway-ml/slipway/web/component"
+	"github.com/slipway-ml/slipway/web/page/experiments"
+)
+
+var experimentPages = []route.Route{
+	route.GET("/experiments", access.ExperimentRead, listExperiments),
+	route.POST("/experiments", access.ExperimentWrite, createExperiment),
+	route.POST("/experiments/:id/rename", access.ExperimentWrite, renameExperiment),
+	route.POST("/experiments/:id/delete", access.ExperimentDelete, deleteExperiment),
+	route.POST("/experiments/:id/restore", access.ExperimentDelete, restoreExperiment),
+}
+
+const pageSize = 100
+
+// views are the protocol's, by the words in our addresses.
+var views = map[string]tracking.View{"": tracking.ActiveOnly, "active": tracking.ActiveOnly, "deleted": tracking.DeletedOnly, "all": tracking.AllStages}
+
+func viewWord(r *route.Request) string {
+	if v := r.QueryParam("view"); v != "" && views[v] != "" {
+		return v
+	}
+	return "active"
+}
+
+func listExperiments(r *route.Request) error {
+	v, err := experimentsView(r)
+	if err != nil {
+		return err
+	}
+	return r.Render(http.StatusOK, experiments.List(v))
+}
+
+// likeName reads plain words as a part of a name: not everybody comes with a query.
+func likeName(q string) string {
+	if q == "" || strings.ContainsAny(q, "=<>!'\"`()") || strings.Contains(strings.ToUpper(q), " IS ") {
+		return q
+	}
+	return "name ILIKE '%" + q + "%'"
+}
+
+func experimentsView(r *route.Request) (v experiments.ListView, err error) {
+	v = experiments.ListView{
+		Query: r.QueryParam("q"), View: viewWord(r), Order: r.QueryParam("order"), TrackingURI: r.Absolute(""),
+		CanWrite: may(r, access.ExperimentWrite), CanDelete: may(r, access.ExperimentDelete),
+	}
+	q, err := tracking.ParseExperimentQuery(likeName(v.Query), orders(v.Order))
+	if err != nil {
+		v.Problem, q = problem(r, err, likeName(v.Query) == v.Query), tracking.Query{}
+	}
+	q.View, q.Limit, q.After = views[v.View], pageSize, r.QueryParam("token")
+	g, err := access.Authorize(r.Grant.Actor(), access.ExperimentRead, r.Grant.Workspace(), r.Grant.Origin())
+	if err != nil {
+		return v, err
+	}
+	var page tracking.Page[tracking.Experiment]
+	var activity map[string]tracking.Activity
+	if err := r.DB.Read(r.Ctx(), g, func(tx *storage.Tx) error {
+		if page, err = tracking.SearchExperiments(r.Ctx(), tx, g, q); err != nil {
+			return err
+		}
+		activity, err = tx.ActivityOf(r.Ctx(), page.Items)
+		return err
+	}); err != nil {
+		return v, err
+	}
+	for _, e := range page.Items {
+		a := activity[e.ID]
+		v.Rows = append(v.Rows, experiments.Row{
+			ID: e.ID, Name: e.Name, Runs: a.Runs, LastActivity: instant(max(a.Last, e.UpdatedAt)), Created: instant(e.CreatedAt), CreatedBy: e.CreatedBy,
+			Tags: shownTags(e.Tags), Deleted: e.Deleted(), Default: e.ID == "0",
+		})
+	}
+	v.FirstUse = v.Query == "" && v.View == "active" && q.After == "" && (len(v.Rows) == 0 || len(v.Rows) == 1 && v.Rows[0].ID == "0" && v.Rows[0].Runs == 0)
+	v.Pager = pager(r, page.Next, "/experiments", "#experiments")
+	v.Pager.Shown = experiments.Shown(r.Ctx(), len(v.Rows), -1)
+	return v, nil
+}
+
+func orders(s string) []string {
+	if s == "" {
+		return nil
+	}
+	return []string{s}
+}
+
+// problem is what is wrong with a filter, and where, if the text is the reader's own.
+func problem(r *route.Request, err error, own bool) component.FilterProblem {
+	at, ok := search.Position(err)
+	if !ok || !own {
+		at = -1
+	}
+	return component.FilterProblem{Message: said(r.Ctx(), err), At: at}
+}
+
+// pager leads to the next page of an address, and back to its first.
+func pager(r *route.Request, next, path, part string) component.PagerProps {
+	with := func(token string) string {
+		q := url.Values{}
+		for k, vs := range r.QueryParams() {
+			if k != "token" && len(vs) > 0 && vs[0] != "" {
+				q.Set(k, vs[0])
+			}
+		}
+		if token != "" {
+			q.Set("token", token)
+		}
+		if len(q) == 0 {
+			return path
+		}
+		return path + "?" + q.Encode()
+	}
+	p := component.PagerProps{Part: part}
+	if next != "" {
+		p.Next = with(next)
+	}
+	if r.QueryParam("token") != "" {
+		p.First = with("")
+	}
+	return p
+}
+
+// shownTags leaves out what clients note for themselves.
+func shownTags(tags []tracking.Tag) (out []component.Pair) {
+	for _, t := range tags {
+		if !strings.HasPrefix(t.Key, "mlflow.") {
+			out = append(out, component.Pair{Key: t.Key, Value: t.Value})
+		}
+	}
+	return out
+}
+
+func createExperiment(r *route.Request) error {
+	f := experiments.Form{Name: form(r, "name"), Location: form(r, "artifact_location"), Errors: map[string]string{}}
+	e, err := route.Write(r, func(tx *storage.Tx) (tracking.Experiment, error) {
+		return tracking.CreateExperiment(r.Ctx(), tx, r.Grant, tracking.Experiment{Name: f.Name, ArtifactLocation: f.Location}, tx.Now())
+	})
+	if err == nil {
+		flash(r, "flash.experiment_created", e.Name)
+		return see(r, "/experiments/"+e.ID)
+	}
+	text, ok := words(r.Ctx(), err)
+	if !ok {
+		return err
+	}
+	field := "name"
+	if strings.HasPrefix(key(err), "experiment.location") {
+		field = "artifact_location"
+	}
+	f.Errors[field] = text
+	v, err := experimentsView(r)
+	if err != nil {
+		return err
+	}
+	v.Form = f
+	return r.Render(http.StatusBadRequest, experiments.List(v))
+}
+
+func renameExperiment(r *route.Request) error {
+	if err := route.Do(r, func(tx *storage.Tx) error {
+		return tracking.RenameExperiment(r.Ctx(), tx, r.Grant, r.Param("id"), form(r, "name"), tx.Now())
+	}); err != nil {
+		return err
+	}
+	flash(r, "flash.saved")
+	return see(r, back(r, "/experiments/"+url.PathEscape(r.Param("id"))))
+}
+
+// back is the page the form stood on, if it is one of ours.
+func back(r *route.Request, otherwise string) string {
+	if next := r.FormValue("next"); next != "" {
+		return local(r, next)
+	}
+	return otherwise
+}
+
+func deleteExperiment(r *route.Request) error {
+	if err := route.Do(r, func(tx *storage.Tx) error {
+		return tracking.DeleteExperiment(r.Ctx(), tx, r.Grant, r.Param("id"), tx.Now())
+	}); err != nil {
+		return err
+	}
+	flash(r, "flash.experiment_deleted")
+	return see(r, back(r, "/experiments"))
+}
+
+func restoreExperiment(r *route.Request) error {
+	if err := route.Do(r, func(tx *storage.Tx) error {
+		return tracking.RestoreExperiment(r.Ctx(), tx, r.Grant, r.Param("id"), tx.Now())
+	}); err != nil {
+		return err
+	}
+	flash(r, "flash.restored")
+	return see(r, back(r, "/experiments/"+url.PathEscape(r.Param("id"))))
+}
+
+func key(err error) string {
+	if e := domain.As(err); e != nil {
+		return e.Key
+	}
+	return ""
+}

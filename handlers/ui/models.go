@@ -1,0 +1,106 @@
+package ui
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/slipway-ml/slipway/domain/access"
+	"github.com/slipway-ml/slipway/domain/tracking"
+	"github.com/slipway-ml/slipway/handlers/download"
+	"github.com/slipway-ml/slipway/handlers/route"
+	"github.com/slipway-ml/slipway/storage"
+	"github.com/slipway-ml/slipway/web/component"
+	"github.com/slipway-ml/slipway/web/format"
+	"github.com/slipway-ml/slipway/web/page/models"
+)
+
+var modelPages = []route.Route{
+	route.GET("/logged-models/:id", access.LoggedModelRead, showModel),
+	route.GET("/logged-models/:id/file", access.LoggedModelRead, sendModelFile),
+}
+
+func showModel(r *route.Request) error {
+	seeing, err := more(r, access.ExperimentRead)
+	if err != nil {
+		return err
+	}
+	reading, err := more(r, access.RunRead)
+	if err != nil {
+		return err
+	}
+	var e tracking.Experiment
+	var files []tracking.Entry
+	names := map[string]string{}
+	m, err := route.Read(r, func(tx *storage.Tx) (m tracking.LoggedModel, err error) {
+		if m, err = tracking.LoggedModelByID(r.Ctx(), tx, r.Grant, r.Param("id")); err != nil {
+			return m, err
+		}
+		if e, err = tracking.ExperimentByID(r.Ctx(), tx, seeing, m.ExperimentID); err != nil {
+			return m, err
+		}
+		for _, id := range append([]string{m.SourceRunID}, metricRuns(m)...) {
+			if names[id] != "" || id == "" {
+				continue
+			}
+			if run, err := tracking.RunByID(r.Ctx(), tx, reading, id); err == nil {
+				names[id] = run.Name
+			}
+		}
+		if at, ours := tracking.StorePath(m.ArtifactURI); ours {
+			files, err = tx.ArtifactEntries(r.Ctx(), m.Workspace, at)
+		}
+		return m, err
+	})
+	if err != nil {
+		return err
+	}
+	v := models.ShowView{
+		ID: m.ID, Name: m.Name, Status: strings.TrimPrefix(string(m.Status), "LOGGED_MODEL_"), Type: m.Type,
+		Experiment: models.Link{Label: e.Name, Path: "/experiments/" + e.ID}, Run: runLink(m.SourceRunID, names),
+		CreatedBy: m.CreatedBy, Created: instant(m.CreatedAt), Updated: instant(m.UpdatedAt), ArtifactURI: m.ArtifactURI,
+		LoadSnippet: "import mlflow\n\nmlflow.set_tracking_uri(\"" + r.Absolute("") + "\")\nmodel = mlflow.pyfunc.load_model(\"models:/" + m.ID + "\")\n",
+	}
+	for _, p := range m.Params {
+		v.Params = append(v.Params, component.Pair{Key: p.Key, Value: p.Value})
+	}
+	for _, t := range m.Tags {
+		v.Tags = append(v.Tags, component.Pair{Key: t.Key, Value: t.Value})
+	}
+	for _, x := range m.Metrics {
+		v.Metrics = append(v.Metrics, models.Metric{
+			Key: x.Key, Value: format.Number(r.Ctx(), x.Value), Full: exact(x.Value), Dataset: x.DatasetName, Run: runLink(x.RunID, names),
+		})
+	}
+	for _, f := range files {
+		row := models.File{Name: f.Name, Folder: f.IsDir}
+		if !f.IsDir {
+			row.Path = "/logged-models/" + url.PathEscape(m.ID) + "/file?" + url.Values{"path": {f.Name}}.Encode()
+			row.Size, row.Digest = format.Bytes(r.Ctx(), f.Size), f.Digest
+		}
+		v.Files = append(v.Files, row)
+	}
+	return r.Render(http.StatusOK, models.Show(v))
+}
+
+func metricRuns(m tracking.LoggedModel) (out []string) {
+	const most = 50
+	for _, x := range m.Metrics[:min(most, len(m.Metrics))] {
+		out = append(out, x.RunID)
+	}
+	return out
+}
+
+func runLink(id string, names map[string]string) models.Link {
+	if names[id] == "" {
+		return models.Link{}
+	}
+	return models.Link{Label: names[id], Path: "/runs/" + url.PathEscape(id)}
+}
+
+func sendModelFile(r *route.Request) error {
+	return download.Below(r, r.QueryParam("path"), func(tx *storage.Tx) (string, error) {
+		m, err := tracking.LoggedModelByID(r.Ctx(), tx, r.Grant, r.Param("id"))
+		return m.ArtifactURI, err
+	})
+}

@@ -1,0 +1,83 @@
+// Package jobs is what the clock and past events set going: work of the server itself, off the request path.
+package jobs
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/slipway-ml/slipway/clients/blob"
+	"github.com/slipway-ml/slipway/domain/access"
+	"github.com/slipway-ml/slipway/domain/event"
+	"github.com/slipway-ml/slipway/storage"
+)
+
+// Start begins the background work and returns what ends it and waits for it.
+func Start(ctx context.Context, db *storage.DB, blobs blob.Store, log *slog.Logger) (stop func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	var running sync.WaitGroup
+	ended := make(chan string, 1024)
+	db.OnCommit(func(events []event.Event) {
+		for _, e := range events {
+			if e.Kind == "run.ended" {
+				select {
+				case ended <- e.Subject:
+				default: // its tail is compacted when it is next written to, and read all the same
+				}
+			}
+		}
+	})
+	running.Go(func() { compact(ctx, db, ended, log) })
+	running.Go(func() { every(ctx, time.Hour, func() { sweep(ctx, db, blobs, log) }) })
+	return func() {
+		cancel()
+		running.Wait()
+	}
+}
+
+func every(ctx context.Context, d time.Duration, fn func()) {
+	t := time.NewTicker(d)
+	defer t.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-t.C:
+			fn()
+		}
+	}
+}
+
+// system is the permission under which a part of the server does its own work.
+func system(part string) (access.Grant, error) {
+	return access.Authorize(access.System(part), access.Maintain, access.DefaultWorkspace, access.Origin{})
+}
+
+// write runs fn in a transaction of the server's own.
+func write(ctx context.Context, db *storage.DB, part string, fn func(*storage.Tx) error) error {
+	g, err := system(part)
+	if err != nil {
+		return err
+	}
+	return db.Write(ctx, g, func(tx *storage.Tx) error {
+		if err := g.Need(access.Maintain, g.Workspace()); err != nil {
+			return err
+		}
+		return fn(tx)
+	})
+}
+
+// read is write's read-only twin.
+func read(ctx context.Context, db *storage.DB, part string, fn func(*storage.Tx) error) error {
+	g, err := system(part)
+	if err != nil {
+		return err
+	}
+	return db.Read(ctx, g, func(tx *storage.Tx) error {
+		if err := g.Need(access.Maintain, g.Workspace()); err != nil {
+			return err
+		}
+		return fn(tx)
+	})
+}

@@ -1,0 +1,2 @@
+-- +goose Up
+CREATE SEQUENCE metric_series;

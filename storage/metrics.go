@@ -1,0 +1,280 @@
+package storage
+
+import (
+	"context"
+	"math"
+
+	"github.com/slipway-ml/slipway/domain"
+	"github.com/slipway-ml/slipway/domain/tracking"
+	"github.com/slipway-ml/slipway/storage/points"
+)
+
+// A series' points come to metric_tail as one row a request and move to metric_blocks when there are
+// enough of them or the run has ended. Reading merges both, so doubled points are dropped whether
+// they were compacted or not, and an acknowledged point is in exactly one of the tables at any time.
+const (
+	tailPoints  = 4000 // a longer tail is compacted
+	blockPoints = 1000
+)
+
+// scanMetric reads what come before it, then value, is_nan, step and timestamp.
+func scanMetric(row scanner, m *tracking.Metric, before ...any) error {
+	var nan bool
+	err := row(append(before, &m.Value, &nan, &m.Step, &m.Timestamp)...)
+	if nan {
+		m.Value = math.NaN()
+	}
+	return err
+}
+
+// number is v as the tables hold it: 0 and true for NaN, which SQLite does not have.
+func number(v float64) (float64, bool) {
+	if math.IsNaN(v) {
+		return 0, true
+	}
+	return v, false
+}
+
+// AddPoints appends points to the series of a run and keeps the latest of each.
+func (t *Tx) AddPoints(ctx context.Context, r tracking.Run, ms []tracking.Metric) error {
+	experiment, err := experimentNumber(r.ExperimentID)
+	if err != nil {
+		return err
+	}
+	for _, s := range bySeries(ms) {
+		if err := t.addSeries(ctx, r.ID, experiment, s); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+type seriesPoints struct {
+	key    string
+	points []points.Point
+}
+
+func bySeries(ms []tracking.Metric) []seriesPoints {
+	var out []seriesPoints
+	at := map[string]int{}
+	for _, m := range ms {
+		i, ok := at[m.Key]
+		if !ok {
+			i = len(out)
+			at[m.Key] = i
+			out = append(out, seriesPoints{key: m.Key})
+		}
+		out[i].points = append(out[i].points, points.Point{Timestamp: m.Timestamp, Step: m.Step, Value: m.Value})
+	}
+	return out
+}
+
+// latest is the point that the protocol shows as the metric's value: the greatest (step, timestamp, value),
+// where NaN counts as 0.
+func latest(ps []points.Point) points.Point {
+	best := ps[0]
+	for _, p := range ps[1:] {
+		pv, _ := number(p.Value)
+		bv, _ := number(best.Value)
+		if p.Step > best.Step || p.Step == best.Step && (p.Timestamp > best.Timestamp || p.Timestamp == best.Timestamp && pv > bv) {
+			best = p
+		}
+	}
+	return best
+}
+
+func (t *Tx) addSeries(ctx context.Context, run string, experiment int64, s seriesPoints) error {
+	p := latest(s.points)
+	value, nan := number(p.Value)
+	type place struct{ series, seq, tail int64 }
+	at, err := one(ctx, t, func(row scanner) (v place, err error) { return v, row(&v.series, &v.seq, &v.tail) }, `
+		INSERT INTO metrics (run_id, key, series, experiment_id, value, is_nan, step, timestamp, tail_seq, tail_points)
+		VALUES ($1, $2, `+t.db.NextSeries()+`, $3, $4, $5, $6, $7, 1, $8)
+		ON CONFLICT (run_id, key) DO UPDATE SET
+		  value     = CASE WHEN (excluded.step, excluded.timestamp, excluded.value) > (metrics.step, metrics.timestamp, metrics.value) THEN excluded.value     ELSE metrics.value     END,
+		  is_nan    = CASE WHEN (excluded.step, excluded.timestamp, excluded.value) > (metrics.step, metrics.timestamp, metrics.value) THEN excluded.is_nan    ELSE metrics.is_nan    END,
+		  step      = CASE WHEN (excluded.step, excluded.timestamp, excluded.value) > (metrics.step, metrics.timestamp, metrics.value) THEN excluded.step      ELSE metrics.step      END,
+		  timestamp = CASE WHEN (excluded.step, excluded.timestamp, excluded.value) > (metrics.step, metrics.timestamp, metrics.value) THEN excluded.timestamp ELSE metrics.timestamp END,
+		  tail_seq  = metrics.tail_seq + 1,
+		  tail_points = metrics.tail_points + excluded.tail_points
+		RETURNING series, tail_seq, tail_points`,
+		run, s.key, experiment, value, nan, p.Step, p.Timestamp, len(s.points))
+	if err != nil {
+		return err
+	}
+	if at.tail >= tailPoints {
+		t.full = append(t.full, at.series)
+	}
+	return t.exec(ctx, `INSERT INTO metric_tail (series, seq, data) VALUES ($1, $2, $3)`, at.series, at.seq, points.Encode(nil, s.points))
+}
+
+// SeriesOf lists the series of a run that have a tail of more than one row.
+func (t *Tx) SeriesOf(ctx context.Context, run string) ([]int64, error) {
+	return list(ctx, t, column[int64], `SELECT series FROM metrics WHERE run_id = $1 AND tail_points > 1 ORDER BY series`, run)
+}
+
+type block struct {
+	seq  int64
+	data []byte
+}
+
+func scanBlock(row scanner) (b block, err error) { return b, row(&b.seq, &b.data) }
+
+// CompactSeries moves the tail of a series into its blocks.
+func (t *Tx) CompactSeries(ctx context.Context, series int64) error {
+	// This also takes the series' lock on PostgreSQL, so that no request adds to the tail meanwhile.
+	if n, err := t.changed(ctx, `UPDATE metrics SET tail_points = 0 WHERE series = $1`, series); n == 0 || err != nil {
+		return err
+	}
+	tail, err := list(ctx, t, scanBlock, `SELECT seq, data FROM metric_tail WHERE series = $1 ORDER BY seq`, series)
+	if err != nil || len(tail) == 0 {
+		return err
+	}
+	ps, err := decode(tail)
+	if err != nil {
+		return err
+	}
+	ps = points.Sort(ps)
+	touched, err := list(ctx, t, scanBlock, `
+		SELECT seq, data FROM metric_blocks
+		 WHERE series = $1 AND ((last_ts, last_step) >= ($2, $3)
+		    OR seq = (SELECT MAX(seq) FROM metric_blocks WHERE series = $1) AND points < $4)
+		 ORDER BY seq`, series, ps[0].Timestamp, ps[0].Step, blockPoints)
+	if err != nil {
+		return err
+	}
+	seq, err := one(ctx, t, column[int64], `SELECT COALESCE(MAX(seq), 0) + 1 FROM metric_blocks WHERE series = $1`, series)
+	if err != nil {
+		return err
+	}
+	if len(touched) > 0 {
+		old, err := decode(touched)
+		if err != nil {
+			return err
+		}
+		seq, ps = touched[0].seq, points.Sort(append(old, ps...))
+		if err := t.exec(ctx, `DELETE FROM metric_blocks WHERE series = $1 AND seq >= $2`, series, seq); err != nil {
+			return err
+		}
+	}
+	if err := t.addBlocks(ctx, series, seq, ps); err != nil {
+		return err
+	}
+	return t.exec(ctx, `DELETE FROM metric_tail WHERE series = $1 AND seq <= $2`, series, tail[len(tail)-1].seq)
+}
+
+func decode(blocks []block) (ps []points.Point, err error) {
+	for _, b := range blocks {
+		if ps, err = points.Decode(ps, b.data); err != nil {
+			return nil, err
+		}
+	}
+	return ps, nil
+}
+
+func (t *Tx) addBlocks(ctx context.Context, series, seq int64, ps []points.Point) error {
+	for ; len(ps) > 0; seq++ {
+		n := min(blockPoints, len(ps))
+		part := ps[:n]
+		low, high := part[0].Step, part[0].Step
+		for _, p := range part {
+			low, high = min(low, p.Step), max(high, p.Step)
+		}
+		if err := t.exec(ctx, `
+			INSERT INTO metric_blocks (series, seq, points, last_ts, last_step, min_step, max_step, data)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,
+			series, seq, n, part[n-1].Timestamp, part[n-1].Step, low, high, points.Encode(nil, part)); err != nil {
+			return err
+		}
+		ps = ps[n:]
+	}
+	return nil
+}
+
+// MetricHistory reads the stored form of a history; it is decoded after the transaction has ended, so a
+// slow reader holds no snapshot open.
+func (t *Tx) MetricHistory(ctx context.Context, q tracking.HistoryQuery) (tracking.History, error) {
+	h := &history{key: q.Key, limit: q.Limit}
+	after := points.Point{Timestamp: math.MinInt64, Step: math.MinInt64}
+	if q.After != "" {
+		if err := h.resume(q.After); err != nil {
+			return nil, err
+		}
+		after = h.after
+	}
+	series, err := one(ctx, t, column[int64], `SELECT series FROM metrics WHERE run_id = $1 AND key = $2`, q.RunID, q.Key)
+	if domain.KindOf(err) == domain.NotFound {
+		return h, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	most := int64(math.MaxInt64)
+	if q.Limit > 0 { // one block may lie half before the page, another half behind it
+		most = int64(q.Limit/blockPoints) + 3
+	}
+	if h.blocks, err = list(ctx, t, column[[]byte], `
+		SELECT data FROM metric_blocks
+		 WHERE series = $1 AND (last_ts, last_step) >= ($2, $3)
+		 ORDER BY seq LIMIT $4`, series, after.Timestamp, after.Step, most); err != nil {
+		return nil, err
+	}
+	tail, err := list(ctx, t, scanBlock, `SELECT seq, data FROM metric_tail WHERE series = $1 ORDER BY seq`, series)
+	if err != nil {
+		return nil, err
+	}
+	if h.tail, err = decode(tail); err != nil {
+		return nil, err
+	}
+	h.tail = points.Sort(h.tail)
+	return h, nil
+}
+
+// history merges blocks and tail, both in order, into one sequence without doubles.
+type history struct {
+	key    string
+	blocks [][]byte
+	tail   []points.Point
+	limit  int
+	paged  bool // a token was given
+	after  points.Point
+	next   string
+}
+
+// Next implements tracking.History.
+func (h *history) Next() string { return h.next }
+
+// Each implements tracking.History.
+func (h *history) Each(fn func(tracking.Metric) error) error {
+	var buffer, current []points.Point
+	blocks, tail, last, some, n := h.blocks, h.tail, h.after, h.paged, 0
+	for {
+		for len(current) == 0 && len(blocks) > 0 {
+			var err error
+			if buffer, err = points.Decode(buffer[:0], blocks[0]); err != nil {
+				return err
+			}
+			current, blocks = buffer, blocks[1:]
+		}
+		var p points.Point
+		switch {
+		case len(current) == 0 && len(tail) == 0:
+			return nil
+		case len(tail) == 0 || len(current) > 0 && points.Compare(current[0], tail[0]) <= 0:
+			p, current = current[0], current[1:]
+		default:
+			p, tail = tail[0], tail[1:]
+		}
+		if some && points.Compare(p, last) <= 0 {
+			continue // doubled, or on the page before
+		}
+		if h.limit > 0 && n == h.limit {
+			h.next = historyToken(h.key, last)
+			return nil
+		}
+		last, some, n = p, true, n+1
+		if err := fn(tracking.Metric{Key: h.key, Value: p.Value, Timestamp: p.Timestamp, Step: p.Step}); err != nil {
+			return err
+		}
+	}
+}

@@ -1,0 +1,61 @@
+package sqldb
+
+import (
+	"database/sql/driver"
+	"fmt"
+
+	sqlite "modernc.org/sqlite"
+
+	"github.com/slipway-ml/slipway/domain/search"
+)
+
+// Like is the condition that column matches the pattern in placeholder, with % and _ and no escape.
+// SQLite's own LIKE folds ASCII case, so there it is a function of ours (see init).
+func (db *DB) Like(column, placeholder string, fold bool) string {
+	switch {
+	case db.Engine == Postgres && fold:
+		return column + " ILIKE " + placeholder + " ESCAPE ''"
+	case db.Engine == Postgres:
+		return column + " LIKE " + placeholder + " ESCAPE ''"
+	case fold:
+		return "slipway_ilike(" + placeholder + ", " + column + ")"
+	default:
+		return "slipway_like(" + placeholder + ", " + column + ")"
+	}
+}
+
+// NextSeries is the expression for a series number not used before.
+func (db *DB) NextSeries() string {
+	if db.Engine == Postgres {
+		return "nextval('metric_series')"
+	}
+	return "(SELECT COALESCE(MAX(series), 0) + 1 FROM metrics)" // there is one writer
+}
+
+// InTexts is the condition that column is one of the texts of a JSON list in placeholder. One text of
+// SQL serves every length of list.
+func (db *DB) InTexts(column, placeholder string) string {
+	if db.Engine == Postgres {
+		return column + " IN (SELECT jsonb_array_elements_text(CAST(" + placeholder + " AS JSONB)))"
+	}
+	return column + " IN (SELECT value FROM json_each(" + placeholder + "))"
+}
+
+func init() { // the driver takes functions for connections opened later, so before any
+	for name, fold := range map[string]bool{"slipway_like": false, "slipway_ilike": true} {
+		sqlite.MustRegisterDeterministicScalarFunction(name, 2, func(_ *sqlite.FunctionContext, args []driver.Value) (driver.Value, error) {
+			pattern, ok1 := args[0].(string)
+			s, ok2 := args[1].(string)
+			if !ok1 || !ok2 {
+				if args[0] == nil || args[1] == nil {
+					return nil, nil //nolint:nilnil // SQL's NULL
+				}
+				return nil, fmt.Errorf("%s takes two texts", name)
+			}
+			if search.Match(pattern, s, fold) {
+				return int64(1), nil
+			}
+			return int64(0), nil
+		})
+	}
+}

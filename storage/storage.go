@@ -1,0 +1,261 @@
+// Package storage answers the questions that domain packages ask, in SQL that both engines speak.
+package storage
+
+import (
+	"context"
+	"crypto/rand"
+	"database/sql"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/slipway-ml/slipway/domain"
+	"github.com/slipway-ml/slipway/domain/access"
+	"github.com/slipway-ml/slipway/domain/event"
+	"github.com/slipway-ml/slipway/migrations"
+	"github.com/slipway-ml/slipway/storage/sqldb"
+)
+
+// DB is the product's memory. Read and Write are its only doors.
+type DB struct {
+	sql *sqldb.DB
+	now func() time.Time
+
+	committed func([]event.Event)
+	full      chan int64 // series whose tail wants compacting
+}
+
+// Open opens the database that dsn names: a postgres:// URL or the path of a SQLite file. It does not
+// touch the schema; Migrate does.
+func Open(ctx context.Context, dsn string) (*DB, error) {
+	s, err := sqldb.Open(ctx, dsn)
+	if err != nil {
+		return nil, err
+	}
+	return &DB{sql: s, now: time.Now, committed: func([]event.Event) {}, full: make(chan int64, 1024)}, nil
+}
+
+// Migrate brings the schema up to this program and reports the versions before and after.
+func (db *DB) Migrate(ctx context.Context) (from, to int64, err error) {
+	return db.sql.Migrate(ctx, migrations.FS)
+}
+
+// UpToDate reports whether the schema is the one this program needs.
+func (db *DB) UpToDate(ctx context.Context) error { return db.sql.UpToDate(ctx, migrations.FS) }
+
+// OnCommit makes fn hear of the events of each write after its commit. The outbox is the durable copy.
+// It is to be called once, before the first write.
+func (db *DB) OnCommit(fn func([]event.Event)) { db.committed = fn }
+
+// FullSeries names series that have grown a long tail; CompactSeries shortens it.
+func (db *DB) FullSeries() <-chan int64 { return db.full }
+
+// Close waits for queued writes and closes the database.
+func (db *DB) Close() error { return db.sql.Close() }
+
+// Ping reports whether the database answers.
+func (db *DB) Ping(ctx context.Context) error { return db.sql.Ping(ctx) }
+
+// Stats reports counters and gauges of the database.
+func (db *DB) Stats() sqldb.Stats { return db.sql.Stats() }
+
+// Engine names the database system in use.
+func (db *DB) Engine() sqldb.Engine { return db.sql.Engine }
+
+// Tx is one unit of work. Queries are its methods, one file for each domain package.
+type Tx struct {
+	q      sqldb.Queryer
+	db     *sqldb.DB
+	now    time.Time
+	writes bool
+	events []event.Event
+	full   []int64
+}
+
+// Read runs fn against one consistent snapshot. It needs a grant that somebody asks.
+func (db *DB) Read(ctx context.Context, g access.Grant, fn func(*Tx) error) error {
+	if !g.Valid() {
+		return errors.New("storage: read without a grant")
+	}
+	return db.sql.Read(ctx, func(q sqldb.Queryer) error {
+		if err := fn(&Tx{q: q, db: db.sql, now: db.now()}); err != nil {
+			return err
+		}
+		return asked(g)
+	})
+}
+
+// Write runs fn in one transaction and returns once its commit is durable. No grant, no write; an audited
+// grant leaves its line; events commit with the facts and are told afterwards. fn may run more than
+// once (after a deadlock), so what it hands out must be what it found last.
+func (db *DB) Write(ctx context.Context, g access.Grant, fn func(*Tx) error) error {
+	if !g.Valid() {
+		return errors.New("storage: write without a grant")
+	}
+	var t *Tx
+	if err := db.sql.Write(ctx, func(q sqldb.Queryer) error {
+		t = &Tx{q: q, db: db.sql, now: db.now(), writes: true}
+		if err := fn(t); err != nil {
+			return err
+		}
+		if err := asked(g); err != nil {
+			return err
+		}
+		return t.flush(ctx, g)
+	}); err != nil {
+		return err
+	}
+	if len(t.events) > 0 {
+		db.committed(t.events)
+	}
+	for _, s := range t.full {
+		select {
+		case db.full <- s:
+		default: // it will be full again at the next write to it
+		}
+	}
+	return nil
+}
+
+// asked refuses work whose permission nobody checked against the thing touched.
+func asked(g access.Grant) error {
+	if !g.Asked() {
+		return fmt.Errorf("storage: nobody asked whether %s was allowed", g.Perm().Name)
+	}
+	return nil
+}
+
+// Now is the one instant of this transaction.
+func (t *Tx) Now() time.Time { return t.now }
+
+// Emit holds e until the transaction is written.
+func (t *Tx) Emit(_ context.Context, e event.Event) error {
+	t.events = append(t.events, e)
+	return nil
+}
+
+func (t *Tx) flush(ctx context.Context, g access.Grant) error {
+	type fact struct {
+		Kind    string `json:"kind"`
+		Subject string `json:"subject"`
+		Data    any    `json:"data,omitempty"`
+	}
+	facts := []fact{}
+	for _, e := range t.events {
+		data, err := json.Marshal(e.Data)
+		if err != nil {
+			return err
+		}
+		if err := t.exec(ctx, `INSERT INTO outbox (id, at, kind, subject, data) VALUES ($1, $2, $3, $4, $5)`,
+			NewID(t.now), t.now.UnixMilli(), e.Kind, e.Subject, string(data)); err != nil {
+			return err
+		}
+		facts = append(facts, fact{e.Kind, e.Subject, e.Data})
+	}
+	if !g.Perm().Audited || len(facts) == 0 { // an audited act that changed nothing is no fact
+		return nil
+	}
+	list, err := json.Marshal(facts)
+	if err != nil {
+		return err
+	}
+	a, from := g.Actor(), g.Origin()
+	return t.exec(ctx, `
+		INSERT INTO audit_log (id, at, workspace_id, actor, token, permission, facts, request_id, address)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
+		NewID(t.now), t.now.UnixMilli(), g.Workspace(), a.ID, a.Token, g.Perm().Name, string(list), from.RequestID, from.Address)
+}
+
+// NewID makes an id that sorts by the time it was made (UUIDv7, RFC 9562, without its dashes).
+func NewID(now time.Time) string {
+	var b [16]byte
+	rand.Read(b[:]) // never fails (crypto/rand)
+	for ms, i := now.UnixMilli(), 5; i >= 0; i-- {
+		b[i] = byte(ms)
+		ms >>= 8
+	}
+	b[6], b[8] = 0x70|b[6]&0x0f, 0x80|b[8]&0x3f
+	return hex.EncodeToString(b[:])
+}
+
+// ctx is the context statements run under. A write in a shared transaction runs to its end once begun:
+// on SQLite an interrupted statement would undo its neighbours' work too.
+func (t *Tx) ctx(ctx context.Context) context.Context {
+	if t.writes {
+		return context.WithoutCancel(ctx)
+	}
+	return ctx
+}
+
+func (t *Tx) exec(ctx context.Context, q string, args ...any) error {
+	_, err := t.q.ExecContext(t.ctx(ctx), q, args...)
+	return sqldb.Classify(err)
+}
+
+// changed is exec that reports how many rows it touched.
+func (t *Tx) changed(ctx context.Context, q string, args ...any) (int64, error) {
+	res, err := t.q.ExecContext(t.ctx(ctx), q, args...)
+	if err != nil {
+		return 0, sqldb.Classify(err)
+	}
+	n, err := res.RowsAffected()
+	return n, sqldb.Classify(err)
+}
+
+// scanner reads one row's columns.
+type scanner func(...any) error
+
+// each runs q and calls fn for every row. fn runs no statement of its own.
+func (t *Tx) each(ctx context.Context, fn func(scanner) error, q string, args ...any) error {
+	rows, err := t.q.QueryContext(t.ctx(ctx), q, args...)
+	if err != nil {
+		return sqldb.Classify(err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		if err := fn(rows.Scan); err != nil {
+			return sqldb.Classify(err)
+		}
+	}
+	return sqldb.Classify(rows.Err())
+}
+
+// list runs q and scans every row with scan.
+func list[T any](ctx context.Context, t *Tx, scan func(scanner) (T, error), q string, args ...any) ([]T, error) {
+	var out []T
+	err := t.each(ctx, func(row scanner) error {
+		v, err := scan(row)
+		out = append(out, v)
+		return err
+	}, q, args...)
+	return out, err
+}
+
+// one is list for exactly one row; none is NotFound.
+func one[T any](ctx context.Context, t *Tx, scan func(scanner) (T, error), q string, args ...any) (T, error) {
+	var zero T
+	got, err := list(ctx, t, scan, q, args...)
+	if err != nil {
+		return zero, err
+	}
+	if len(got) == 0 {
+		return zero, sqldb.Classify(sql.ErrNoRows)
+	}
+	return got[0], nil
+}
+
+// column scans rows of one column.
+func column[T any](row scanner) (v T, err error) { return v, row(&v) }
+
+// must turns "no row was touched" into NotFound.
+func must(n int64, err error) error {
+	if err == nil && n == 0 {
+		err = domain.Fail(domain.NotFound, "not_found", "not found")
+	}
+	return err
+}
+
+// Backup copies a SQLite database, as it is at one instant, into a new file.
+func (db *DB) Backup(ctx context.Context, file string) error { return db.sql.Backup(ctx, file) }
