@@ -1,0 +1,77 @@
+package format
+
+import (
+	"context"
+	"strconv"
+	"time"
+
+	"github.com/slipway-ml/slipway/web/i18n"
+)
+
+type contextKey struct{}
+
+type clock struct {
+	now  time.Time
+	zone *time.Location
+}
+
+// With returns a context whose pages are written at now for a reader in zone; nil means UTC.
+func With(ctx context.Context, now time.Time, zone *time.Location) context.Context {
+	if zone == nil {
+		zone = time.UTC
+	}
+	return context.WithValue(ctx, contextKey{}, clock{now, zone})
+}
+
+func clockOf(ctx context.Context) clock {
+	if c, ok := ctx.Value(contextKey{}).(clock); ok {
+		return c
+	}
+	return clock{zone: time.UTC}
+}
+
+// Instant is a moment as a page shows it: in short, in full for the title, and for machines. All are empty for
+// the zero time.
+type Instant struct{ Short, Full, ISO string }
+
+// Time writes t: relative to now up to seven days, then as a date.
+func Time(ctx context.Context, t time.Time) Instant {
+	if t.IsZero() {
+		return Instant{}
+	}
+	c := clockOf(ctx)
+	local := t.In(c.zone)
+	return Instant{
+		Short: relative(ctx, c.now.Sub(t), local, c.now.IsZero()),
+		Full:  Date(ctx, local) + ", " + local.Format("15:04:05 MST"),
+		ISO:   t.UTC().Format(time.RFC3339),
+	}
+}
+
+// Date writes the day of t in t's own zone: 18 Nov 2026.
+func Date(ctx context.Context, t time.Time) string {
+	return strconv.Itoa(t.Day()) + " " + i18n.T(ctx, "time.month."+strconv.Itoa(int(t.Month()))) + " " + strconv.Itoa(t.Year())
+}
+
+func relative(ctx context.Context, ago time.Duration, local time.Time, timeless bool) string {
+	future := ago < 0
+	d := ago.Abs()
+	switch {
+	case timeless || d >= 7*24*time.Hour:
+		return Date(ctx, local)
+	case d < time.Minute:
+		return i18n.T(ctx, "time.now")
+	case d < time.Hour:
+		return distance(ctx, "minutes", int64(d/time.Minute), future)
+	case d < 24*time.Hour:
+		return distance(ctx, "hours", int64(d/time.Hour), future)
+	}
+	return distance(ctx, "days", int64(d/(24*time.Hour)), future)
+}
+
+func distance(ctx context.Context, unit string, n int64, future bool) string {
+	if future {
+		return i18n.N(ctx, "time.in."+unit, n)
+	}
+	return i18n.N(ctx, "time.ago."+unit, n)
+}
