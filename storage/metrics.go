@@ -2,11 +2,17 @@ package storage
 
 import (
 	"context"
+	"fmt"
 	"math"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
 
 	"github.com/slipway-ml/slipway/domain"
 	"github.com/slipway-ml/slipway/domain/tracking"
 	"github.com/slipway-ml/slipway/storage/points"
+	"github.com/slipway-ml/slipway/storage/sqldb"
 )
 
 // A series' points come to metric_tail as one row a request and move to metric_blocks when there are
@@ -35,19 +41,22 @@ func number(v float64) (float64, bool) {
 	return v, false
 }
 
-// AddPoints appends points to the series of a run and keeps the latest of each.
+// AddPoints appends points to the series of a run and keeps the latest of each. A request's series go into
+// one statement, since what a small statement costs is mostly the statement.
 func (t *Tx) AddPoints(ctx context.Context, r tracking.Run, ms []tracking.Metric) error {
 	experiment, err := experimentNumber(r.ExperimentID)
 	if err != nil {
 		return err
 	}
-	for _, s := range bySeries(ms) {
-		if err := t.addSeries(ctx, r.ID, experiment, s); err != nil {
+	for portion := range slices.Chunk(bySeries(ms), seriesPortion) {
+		if err := t.addSeries(ctx, r.ID, experiment, portion); err != nil {
 			return err
 		}
 	}
 	return nil
 }
+
+const seriesPortion = 50
 
 type seriesPoints struct {
 	key    string
@@ -66,6 +75,8 @@ func bySeries(ms []tracking.Metric) []seriesPoints {
 		}
 		out[i].points = append(out[i].points, points.Point{Timestamp: m.Timestamp, Step: m.Step, Value: m.Value})
 	}
+	// Requests that touch the same series lock them in the same order.
+	slices.SortFunc(out, func(a, b seriesPoints) int { return strings.Compare(a.key, b.key) })
 	return out
 }
 
@@ -83,29 +94,97 @@ func latest(ps []points.Point) points.Point {
 	return best
 }
 
-func (t *Tx) addSeries(ctx context.Context, run string, experiment int64, s seriesPoints) error {
-	p := latest(s.points)
-	value, nan := number(p.Value)
-	type place struct{ series, seq, tail int64 }
-	at, err := one(ctx, t, func(row scanner) (v place, err error) { return v, row(&v.series, &v.seq, &v.tail) }, `
-		INSERT INTO metrics (run_id, key, series, experiment_id, value, is_nan, step, timestamp, tail_seq, tail_points)
-		VALUES ($1, $2, `+t.db.NextSeries()+`, $3, $4, $5, $6, $7, 1, $8)
-		ON CONFLICT (run_id, key) DO UPDATE SET
-		  value     = CASE WHEN (excluded.step, excluded.timestamp, excluded.value) > (metrics.step, metrics.timestamp, metrics.value) THEN excluded.value     ELSE metrics.value     END,
-		  is_nan    = CASE WHEN (excluded.step, excluded.timestamp, excluded.value) > (metrics.step, metrics.timestamp, metrics.value) THEN excluded.is_nan    ELSE metrics.is_nan    END,
-		  step      = CASE WHEN (excluded.step, excluded.timestamp, excluded.value) > (metrics.step, metrics.timestamp, metrics.value) THEN excluded.step      ELSE metrics.step      END,
-		  timestamp = CASE WHEN (excluded.step, excluded.timestamp, excluded.value) > (metrics.step, metrics.timestamp, metrics.value) THEN excluded.timestamp ELSE metrics.timestamp END,
-		  tail_seq  = metrics.tail_seq + 1,
-		  tail_points = metrics.tail_points + excluded.tail_points
-		RETURNING series, tail_seq, tail_points`,
-		run, s.key, experiment, value, nan, p.Step, p.Timestamp, len(s.points))
+func (t *Tx) addSeries(ctx context.Context, run string, experiment int64, all []seriesPoints) error {
+	args := []any{run, experiment}
+	at := make(map[string]int, len(all))
+	for i, s := range all {
+		p := latest(s.points)
+		value, nan := number(p.Value)
+		args = append(args, s.key, value, nan, p.Step, p.Timestamp, len(s.points))
+		at[s.key] = i
+	}
+	tail := make([]any, 3*len(all))
+	err := t.each(ctx, func(row scanner) error {
+		var key string
+		var series, seq, points int64
+		if err := row(&key, &series, &seq, &points); err != nil {
+			return err
+		}
+		i := at[key]
+		copy(tail[3*i:], []any{series, seq, encode(all[i].points)})
+		if points >= tailPoints {
+			t.full = append(t.full, series)
+		}
+		return nil
+	}, t.ingest(len(all)).upsert, args...)
 	if err != nil {
 		return err
 	}
-	if at.tail >= tailPoints {
-		t.full = append(t.full, at.series)
+	return t.exec(ctx, t.ingest(len(all)).append, tail...)
+}
+
+// statements of the ingest, by engine and number of series: made once, for they are long.
+type statements struct{ upsert, append string }
+
+type statementsKey struct {
+	engine sqldb.Engine
+	series int
+}
+
+var ingests sync.Map // statementsKey → statements
+
+func (t *Tx) ingest(n int) statements {
+	k := statementsKey{t.db.Engine, n}
+	if s, ok := ingests.Load(k); ok {
+		return s.(statements) //nolint:forcetypeassert // nothing else is stored
 	}
-	return t.exec(ctx, `INSERT INTO metric_tail (series, seq, data) VALUES ($1, $2, $3)`, at.series, at.seq, points.Encode(nil, s.points))
+	s := statements{t.upsertSeries(n), `INSERT INTO metric_tail (series, seq, data) VALUES ` + values(3, n, 1)}
+	ingests.Store(k, s)
+	return s
+}
+
+func encode(ps []points.Point) []byte { return points.Encode(nil, ps) }
+
+// upsertSeries is the statement for n series of a run: arguments are the run, its experiment, and of each
+// series its key, latest value, whether that is NaN, its step and timestamp, and the number of points.
+func (t *Tx) upsertSeries(n int) string {
+	const newer = `CASE WHEN (excluded.step, excluded.timestamp, excluded.value) > (metrics.step, metrics.timestamp, metrics.value) THEN `
+	var b strings.Builder
+	b.WriteString(`
+		INSERT INTO metrics (run_id, key, series, experiment_id, value, is_nan, step, timestamp, tail_seq, tail_points) VALUES`)
+	for i := range n {
+		if i > 0 {
+			b.WriteByte(',')
+		}
+		a := 3 + 6*i
+		fmt.Fprintf(&b, ` ($1, $%d, %s, $2, $%d, $%d, $%d, $%d, 1, $%d)`, a, t.db.NextSeries(i+1), a+1, a+2, a+3, a+4, a+5)
+	}
+	return b.String() + `
+		ON CONFLICT (run_id, key) DO UPDATE SET
+		  value       = ` + newer + `excluded.value     ELSE metrics.value     END,
+		  is_nan      = ` + newer + `excluded.is_nan    ELSE metrics.is_nan    END,
+		  step        = ` + newer + `excluded.step      ELSE metrics.step      END,
+		  timestamp   = ` + newer + `excluded.timestamp ELSE metrics.timestamp END,
+		  tail_seq    = metrics.tail_seq + 1,
+		  tail_points = metrics.tail_points + excluded.tail_points
+		RETURNING key, series, tail_seq, tail_points`
+}
+
+// values is n groups of width placeholders, from $from on.
+func values(width, n, from int) string {
+	var b strings.Builder
+	for i := range n * width {
+		switch {
+		case i == 0:
+			b.WriteByte('(')
+		case i%width == 0:
+			b.WriteString("), (")
+		default:
+			b.WriteString(", ")
+		}
+		b.WriteString("$" + strconv.Itoa(from+i))
+	}
+	return b.String() + ")"
 }
 
 // SeriesOf lists the series of a run that have a tail of more than one row.

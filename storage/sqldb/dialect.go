@@ -3,6 +3,7 @@ package sqldb
 import (
 	"database/sql/driver"
 	"fmt"
+	"strconv"
 
 	sqlite "modernc.org/sqlite"
 
@@ -24,12 +25,12 @@ func (db *DB) Like(column, placeholder string, fold bool) string {
 	}
 }
 
-// NextSeries is the expression for a series number not used before.
-func (db *DB) NextSeries() string {
+// NextSeries is the expression for a series number not used before, for the i-th row (from 1) of a statement.
+func (db *DB) NextSeries(i int) string {
 	if db.Engine == Postgres {
 		return "nextval('metric_series')"
 	}
-	return "(SELECT COALESCE(MAX(series), 0) + 1 FROM metrics)" // there is one writer
+	return "(SELECT COALESCE(MAX(series), 0) + " + strconv.Itoa(i) + " FROM metrics)" // there is one writer
 }
 
 // InTexts is the condition that column is one of the texts of a JSON list in placeholder. One text of
