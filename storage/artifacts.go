@@ -28,6 +28,29 @@ func (t *Tx) SaveArtifact(ctx context.Context, a tracking.Artifact) error {
 		a.Workspace, a.Path, a.Size, a.Digest, a.CreatedAt, a.CreatedBy)
 }
 
+// ArtifactInTheWay finds a file that stands where path needs a folder, or below path.
+func (t *Tx) ArtifactInTheWay(ctx context.Context, workspace, path string) (string, error) {
+	folders := []string{}
+	for i, c := range path {
+		if c == '/' {
+			folders = append(folders, path[:i])
+		}
+	}
+	text, err := json.Marshal(folders)
+	if err != nil {
+		return "", err
+	}
+	found, err := list(ctx, t, column[string], `
+		SELECT path FROM artifacts WHERE workspace_id = $1 AND `+t.db.InTexts("path", "$2")+`
+		UNION ALL
+		SELECT * FROM (SELECT path FROM artifacts WHERE workspace_id = $1 AND path >= $3 AND path < $4 ORDER BY path LIMIT 1) below`,
+		workspace, string(text), path+"/", path+"0")
+	if err != nil || len(found) == 0 {
+		return "", err
+	}
+	return found[0], nil
+}
+
 // DeleteArtifacts forgets the file at path and all below it.
 func (t *Tx) DeleteArtifacts(ctx context.Context, workspace, path string) (int64, error) {
 	return t.changed(ctx, `DELETE FROM artifacts WHERE workspace_id = $1 AND (path = $2 OR path >= $3 AND path < $4)`,

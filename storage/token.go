@@ -4,9 +4,12 @@ import (
 	"bytes"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"hash/fnv"
+	"io"
 	"math"
 	"strconv"
+	"strings"
 
 	"github.com/slipway-ml/slipway/domain"
 	"github.com/slipway-ml/slipway/storage/points"
@@ -41,13 +44,16 @@ func parseToken(s, mark string, values int) (token, error) {
 	}
 	d := json.NewDecoder(bytes.NewReader(b))
 	d.UseNumber()
-	if err := d.Decode(&t); err != nil || d.More() || t.Mark != mark || len(t.After) != values {
+	if err := d.Decode(&t); err != nil || t.Mark != mark || len(t.After) != values {
+		return t, badToken()
+	}
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
 		return t, badToken()
 	}
 	for _, v := range t.After {
-		switch v.(type) {
-		case string, json.Number:
-		default:
+		_, number := v.(json.Number)
+		s, text := v.(string)
+		if !number && !text || strings.ContainsRune(s, 0) { // no column has a NUL to compare with
 			return t, badToken()
 		}
 	}

@@ -306,21 +306,31 @@ func (l *Local) sweep(dir string, old []string, before time.Time, keep func([]st
 		if kept[d] {
 			continue
 		}
-		aside := path.Join(scratch, d)
-		if err := l.root.Rename(path.Join(dir, d), aside); err != nil {
+		gone, err := l.remove(path.Join(dir, d), path.Join(scratch, d), before, func() (bool, error) {
+			again, err := keep([]string{d})
+			return again[d], err
+		})
+		if err != nil {
 			return removed, err
 		}
-		again, err := keep([]string{d})
-		info, stat := l.root.Stat(aside)
-		if err != nil || stat != nil || again[d] || !info.ModTime().Before(before) {
-			return removed, errors.Join(err, stat, l.root.Rename(aside, path.Join(dir, d)))
+		if gone {
+			removed++
 		}
-		if err := l.root.Remove(aside); err != nil {
-			return removed, err
-		}
-		removed++
 	}
 	return removed, nil
+}
+
+// remove puts a blob aside and takes it away for good, unless it turns out to be needed or young.
+func (l *Local) remove(at, aside string, before time.Time, needed func() (bool, error)) (bool, error) {
+	if err := l.root.Rename(at, aside); err != nil {
+		return false, err
+	}
+	again, err := needed()
+	info, stat := l.root.Stat(aside)
+	if err != nil || stat != nil || again || !info.ModTime().Before(before) {
+		return false, errors.Join(err, stat, l.root.Rename(aside, at))
+	}
+	return true, l.root.Remove(aside)
 }
 
 func (l *Local) each(ctx context.Context, dir string, fn func(fs.FileInfo) error) error {

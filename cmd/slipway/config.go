@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"os"
 	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -65,6 +66,9 @@ func dashed(s string) string {
 
 const envPrefix = "SLIPWAY_"
 
+// serviceLink is what Kubernetes sets in every container beside a service called slipway.
+var serviceLink = regexp.MustCompile(`^(SERVICE_HOST|SERVICE_PORT(_.+)?|PORT(_.+)?)$`)
+
 // readSettings reads the environment and the file that --config or SLIPWAY_CONFIG names. A name that is not
 // one of ours is an error, for it is a setting somebody believes to be in force.
 func readSettings(args, env []string) (settings, error) {
@@ -72,7 +76,7 @@ func readSettings(args, env []string) (settings, error) {
 	for _, kv := range env {
 		name, value, _ := strings.Cut(kv, "=")
 		rest, ours := strings.CutPrefix(name, envPrefix)
-		if !ours || strings.HasPrefix(rest, "TEST_") {
+		if !ours || strings.HasPrefix(rest, "TEST_") || serviceLink.MatchString(rest) {
 			continue
 		}
 		key := strings.ReplaceAll(strings.ToLower(rest), "_", "-")

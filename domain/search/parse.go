@@ -31,9 +31,13 @@ const (
 type token struct {
 	kind         tokenKind
 	prefix, text string
+	dotted       bool   // there is a prefix, though it may be empty
+	double       bool   // quoted in "…", so that it may be a key
 	bare         string // as written, for keywords and numbers; "" if any of it was quoted
 	pos          int
 }
+
+func (t token) symbol(s string) bool { return t.kind == symbol && t.text == s }
 
 func (t token) is(keyword string) bool { return t.kind == word && strings.EqualFold(t.bare, keyword) }
 
@@ -67,7 +71,7 @@ func (l *lexer) next() (token, error) {
 	switch c := l.in[start]; c {
 	case '\'', '"':
 		s, err := l.quote(c)
-		return token{kind: quoted, text: s, pos: start}, err
+		return token{kind: quoted, text: s, double: c == '"', pos: start}, err
 	case '`':
 		s, err := l.quote(c)
 		return token{kind: word, text: s, pos: start}, err
@@ -107,12 +111,12 @@ func (l *lexer) word() (token, error) {
 	prefix, rest, dotted := strings.Cut(s, ".")
 	if dotted && rest == "" && l.at < len(l.in) && (l.in[l.at] == '`' || l.in[l.at] == '"') {
 		key, err := l.quote(l.in[l.at])
-		return token{kind: word, prefix: prefix, text: key, pos: start}, err
+		return token{kind: word, prefix: prefix, text: key, dotted: true, pos: start}, err
 	}
 	if !dotted {
 		prefix, rest = "", s
 	}
-	return token{kind: word, prefix: prefix, text: rest, bare: s, pos: start}, nil
+	return token{kind: word, prefix: prefix, text: rest, dotted: dotted, bare: s, pos: start}, nil
 }
 
 // quote reads up to the same mark again; a doubled mark is one of it in the text.
@@ -143,14 +147,24 @@ type parser struct {
 }
 
 func (l *Language) parser(what, text string) (*parser, error) {
-	if len(text) > maxText {
-		return nil, fail(maxText, "%s: it has more than %d bytes", what, maxText)
-	}
-	if !utf8.ValidString(text) || strings.ContainsRune(text, 0) {
-		return nil, fail(0, "%s: it is not plain text in UTF-8", what)
+	if err := plain(what, text); err != nil {
+		return nil, err
 	}
 	p := &parser{l: l, lex: lexer{what: what, in: text}}
 	return p, p.advance()
+}
+
+// plain refuses what is too long to read or no database keeps as text.
+func plain(what, text string) error {
+	if len(text) > maxText {
+		return fail(maxText, "%s: it has %d bytes, more than %d", what, len(text), maxText)
+	}
+	for at, r := range text {
+		if _, n := utf8.DecodeRuneInString(text[at:]); r == 0 || r == utf8.RuneError && n == 1 {
+			return fail(at, "%s: expected plain text in UTF-8 at position %d, found the byte %#02x", what, at, text[at])
+		}
+	}
+	return nil
 }
 
 func (p *parser) advance() (err error) {
@@ -218,7 +232,7 @@ func (p *parser) not(depth int) (Expr, error) {
 		}
 		e, err := p.not(depth + 1)
 		return Not{e}, err
-	case p.t.kind == symbol && p.t.text == "(":
+	case p.t.symbol("("):
 		if err := p.advance(); err != nil {
 			return nil, err
 		}
@@ -232,7 +246,7 @@ func (p *parser) not(depth int) (Expr, error) {
 }
 
 func (p *parser) symbol(s string) error {
-	if p.t.kind != symbol || p.t.text != s {
+	if !p.t.symbol(s) {
 		return p.expected("'" + s + "'")
 	}
 	return p.advance()
@@ -240,19 +254,18 @@ func (p *parser) symbol(s string) error {
 
 func (p *parser) clause() (Expr, error) {
 	if p.clauses++; p.clauses > maxClauses {
-		return nil, fail(p.t.pos, "filter: it has more than %d comparisons", maxClauses)
+		return nil, fail(p.t.pos, "filter: it has more than %d comparisons (position %d)", maxClauses, p.t.pos)
 	}
 	entity, key, pos, err := p.key()
 	if err != nil {
 		return nil, err
 	}
 	c := Clause{Entity: entity, Key: key, Pos: pos}
-	ops, numeric := p.l.operators(entity, key)
-	at := p.t.pos
+	kind, at := p.l.kind(entity, key), p.t.pos
 	if c.Op, err = p.op(); err != nil {
 		return nil, err
 	}
-	if !slices.Contains(ops, c.Op) {
+	if ops := operators[kind]; !slices.Contains(ops, c.Op) {
 		return nil, fail(at, "filter: %s at position %d does not go with %s; use %s", c.Op, at, short(key), opNames(ops))
 	}
 	switch {
@@ -260,7 +273,7 @@ func (p *parser) clause() (Expr, error) {
 		return c, nil
 	case c.Op == In || c.Op == NotIn:
 		c.List, err = p.list()
-	case numeric:
+	case kind == number:
 		c.Numeric = true
 		c.Num, err = p.number(key)
 	default:
@@ -279,10 +292,8 @@ func opNames(ops []Op) string {
 
 func (p *parser) key() (Entity, string, int, error) {
 	t := p.t
-	if t.kind == quoted && t.text != "" { // "run name" = …
-		t.kind = word
-	}
-	if t.kind != word {
+	named := t.kind == word || t.kind == quoted && t.double && t.text != "" // "run name" = …
+	if !named {
 		return "", "", 0, p.expected("a key like metrics.loss")
 	}
 	e, k, err := p.l.resolve(t, p.lex.what)
@@ -294,39 +305,40 @@ func (p *parser) key() (Entity, string, int, error) {
 
 func (p *parser) op() (Op, error) {
 	t := p.t
-	if t.kind == symbol && t.text != "(" && t.text != ")" && t.text != "," {
-		return Op(t.text), p.advance()
-	}
-	sequence := func(op Op, words ...string) (Op, error) {
-		for _, w := range words {
-			if !p.t.is(w) {
-				return "", p.expected(w)
-			}
-			if err := p.advance(); err != nil {
-				return "", err
-			}
-		}
-		return op, nil
-	}
 	switch {
+	case t.kind == symbol && strings.ContainsAny(t.text, "=<>"):
+		return Op(t.text), p.advance()
 	case t.is("LIKE"):
-		return sequence(Like, "LIKE")
+		return Like, p.words("LIKE")
 	case t.is("ILIKE"):
-		return sequence(ILike, "ILIKE")
+		return ILike, p.words("ILIKE")
 	case t.is("IN"):
-		return sequence(In, "IN")
+		return In, p.words("IN")
 	case t.is("NOT"):
-		return sequence(NotIn, "NOT", "IN")
+		return NotIn, p.words("NOT", "IN")
 	case t.is("IS"):
 		if err := p.advance(); err != nil {
 			return "", err
 		}
 		if p.t.is("NOT") {
-			return sequence(NotNull, "NOT", "NULL")
+			return NotNull, p.words("NOT", "NULL")
 		}
-		return sequence(IsNull, "NULL")
+		return IsNull, p.words("NULL")
 	}
-	return "", p.expected("a comparison like = or LIKE")
+	return "", p.expected("an operator like = or LIKE")
+}
+
+// words moves over keywords that must follow.
+func (p *parser) words(keywords ...string) error {
+	for _, w := range keywords {
+		if !p.t.is(w) {
+			return p.expected(w)
+		}
+		if err := p.advance(); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (p *parser) text(key string) (string, error) {
@@ -348,6 +360,8 @@ func (p *parser) number(key string) (float64, error) {
 	return n, p.advance()
 }
 
+// list reads ('a', 'b'). A comma may follow the last value: upstream reads lists as Python's tuples, and
+// clients write tuples of one that way.
 func (p *parser) list() ([]string, error) {
 	if err := p.symbol("("); err != nil {
 		return nil, err
@@ -359,22 +373,24 @@ func (p *parser) list() ([]string, error) {
 			return nil, err
 		}
 		if out = append(out, s); len(out) > maxList {
-			return nil, fail(p.t.pos, "filter: a list has more than %d values", maxList)
+			return nil, fail(p.t.pos, "filter: a list has more than %d values (position %d)", maxList, p.t.pos)
 		}
-		if p.t.kind != symbol || p.t.text != "," {
+		if !p.t.symbol(",") {
 			return out, p.symbol(")")
 		}
 		if err := p.advance(); err != nil {
 			return nil, err
+		}
+		if p.t.symbol(")") {
+			return out, p.advance()
 		}
 	}
 }
 
 // ParseOrder reads the keys of an order, each like "metrics.loss DESC". The same key twice is refused.
 func (l *Language) ParseOrder(items []string) ([]Order, error) {
-	const most = 20
-	if len(items) > most {
-		return nil, fail(0, "order_by: it has more than %d keys", most)
+	if len(items) > maxOrder {
+		return nil, fail(0, "order_by: it has %d keys, more than %d", len(items), maxOrder)
 	}
 	var out []Order
 	for _, item := range items {
@@ -400,7 +416,7 @@ func (l *Language) parseOrder(item string) (o Order, err error) {
 		return o, err
 	}
 	if !slices.Contains(l.orderBy, o.Entity) {
-		return o, fail(pos, "order_by: %s cannot be ordered by a %s", l.thing, o.Entity)
+		return o, l.unordered(pos, o.Entity)
 	}
 	if p.t.is("ASC") || p.t.is("DESC") {
 		o.Desc = p.t.is("DESC")
@@ -414,15 +430,39 @@ func (l *Language) parseOrder(item string) (o Order, err error) {
 	return o, nil
 }
 
-// ParseOrderField reads one key of an order whose direction is given beside it.
+// ParseOrderField reads one key of an order whose direction is given beside it. The key is not quoted: what
+// follows the dot is taken as it is, though quotes around all of it are forgiven.
 func (l *Language) ParseOrderField(name string, ascending bool) (Order, error) {
-	t := token{kind: word, text: name}
-	if prefix, rest, ok := strings.Cut(name, "."); ok {
-		t.prefix, t.text = prefix, strings.Trim(rest, "`\"")
+	if err := plain("order_by", name); err != nil {
+		return Order{}, err
+	}
+	t := token{kind: word}
+	if t.prefix, t.text, t.dotted = strings.Cut(name, "."); t.dotted {
+		t.text = unquoted(t.text)
+	} else {
+		t.text = unquoted(name)
 	}
 	e, k, err := l.resolve(t, "order_by")
 	if err == nil && !slices.Contains(l.orderBy, e) {
-		err = fail(0, "Invalid order by field name: %s. Only metrics and attributes are supported.", short(name))
+		err = l.unordered(0, e)
 	}
-	return Order{e, k, !ascending}, err
+	if err != nil {
+		return Order{}, err
+	}
+	return Order{e, k, !ascending}, nil
+}
+
+func unquoted(s string) string {
+	if n := len(s); n > 1 && s[0] == s[n-1] && (s[0] == '`' || s[0] == '"') {
+		return s[1 : n-1]
+	}
+	return s
+}
+
+func (l *Language) unordered(pos int, e Entity) error {
+	names := make([]string, len(l.orderBy))
+	for i, o := range l.orderBy {
+		names[i] = string(o) + "s"
+	}
+	return fail(pos, "order_by: %s are ordered by %s, not by a %s (position %d)", l.thing, strings.Join(names, ", "), e, pos)
 }

@@ -72,14 +72,28 @@ func (Or) isExpr()     {}
 func (Not) isExpr()    {}
 func (Clause) isExpr() {}
 
-func (e And) String() string { return join(e, " AND ") }
-func (e Or) String() string  { return join(e, " OR ") }
-func (e Not) String() string { return "NOT (" + e.X.String() + ")" }
+func (e And) String() string { return join(e, " AND ", true) }
+func (e Or) String() string  { return join(e, " OR ", false) }
 
-func join(parts []Expr, op string) string {
+func (e Not) String() string {
+	switch e.X.(type) {
+	case And, Or:
+		return "NOT (" + e.X.String() + ")"
+	}
+	return "NOT " + e.X.String()
+}
+
+// join puts brackets where the grammar would read the parts otherwise: around OR always, around AND
+// inside AND.
+func join(parts []Expr, op string, and bool) string {
 	out := make([]string, len(parts))
 	for i, p := range parts {
-		out[i] = "(" + p.String() + ")"
+		out[i] = p.String()
+		_, isOr := p.(Or)
+		_, isAnd := p.(And)
+		if isOr || isAnd && and {
+			out[i] = "(" + out[i] + ")"
+		}
 	}
 	return strings.Join(out, op)
 }
@@ -102,12 +116,20 @@ func (c Clause) String() string {
 	return s + " " + quote(c.Str)
 }
 
+// qualified is a key as a filter names it, quoted if it is not one plain word. Attributes are plain words.
 func qualified(e Entity, key string) string {
-	mark := "`"
-	if strings.Contains(key, mark) {
-		mark = `"`
+	if e == Attribute {
+		return key
 	}
-	return string(e) + "s." + mark + key + mark
+	plain := key != "" && strings.IndexFunc(key, func(r rune) bool { return !wordRune(r) }) < 0
+	switch {
+	case plain:
+	case strings.Contains(key, "`"):
+		key = `"` + strings.ReplaceAll(key, `"`, `""`) + `"`
+	default:
+		key = "`" + key + "`"
+	}
+	return string(e) + "s." + key
 }
 
 func quote(s string) string { return "'" + strings.ReplaceAll(s, "'", "''") + "'" }
@@ -126,29 +148,43 @@ func (o Order) String() string {
 	return qualified(o.Entity, o.Key) + " ASC"
 }
 
+// kind is what a key's values are, which decides its operators.
 type kind int
 
 const (
 	text   kind = iota
 	listed      // a text that IN takes too
+	label       // a text that may be absent
 	number
 )
 
-// Language is the language for one kind of thing.
+// operators are what the values of a kind may be compared with.
+var operators = map[kind][]Op{
+	text:   {Eq, Ne, Like, ILike},
+	listed: {Eq, Ne, Like, ILike, In, NotIn},
+	label:  {Eq, Ne, Like, ILike, IsNull, NotNull},
+	number: {Eq, Ne, Lt, Le, Gt, Ge},
+}
+
+// Language is the language for one kind of thing, as a table.
 type Language struct {
 	thing      string
 	entities   map[string]Entity // by every spelling
 	attributes map[string]kind
 	aliases    map[string]string // other spellings of attributes
+	kinds      map[Entity]kind   // of the entities whose keys are free
 	orderBy    []Entity
 }
 
+// The languages are those of the protocol's search calls; see the classes SearchUtils and
+// SearchExperimentsUtils and the module search_logged_model_utils of MLflow 3.17.
 var (
 	// Experiments is the language of experiments/search.
 	Experiments = &Language{
 		thing:      "experiments",
 		entities:   spell("attribute", Attribute, "attributes", Attribute, "tag", Tag, "tags", Tag),
 		attributes: map[string]kind{"name": text, "experiment_id": listed, "creation_time": number, "last_update_time": number},
+		kinds:      map[Entity]kind{Tag: label},
 		orderBy:    []Entity{Attribute},
 	}
 	// Runs is the language of runs/search.
@@ -161,6 +197,7 @@ var (
 			"run_id": listed, "run_name": text, "status": text, "user_id": text, "artifact_uri": text, "start_time": number, "end_time": number,
 		},
 		aliases: map[string]string{"run name": "run_name", "Run name": "run_name", "Run Name": "run_name", "created": "start_time", "Created": "start_time"},
+		kinds:   map[Entity]kind{Metric: number, Param: label, Tag: label, Dataset: listed},
 		orderBy: []Entity{Attribute, Metric, Param, Tag},
 	}
 	// LoggedModels is the language of logged-models/search.
@@ -172,6 +209,7 @@ var (
 			"creation_timestamp": number, "last_updated_timestamp": number,
 		},
 		aliases: map[string]string{"creation_time": "creation_timestamp", "last_updated_time": "last_updated_timestamp"},
+		kinds:   map[Entity]kind{Metric: number, Param: listed, Tag: listed},
 		orderBy: []Entity{Attribute, Metric},
 	}
 )
@@ -187,64 +225,58 @@ func spell(pairs ...any) map[string]Entity {
 
 // Limits against filters made to hurt.
 const (
-	maxText    = 64 << 10
+	maxText    = 64 << 10 // bytes
 	maxClauses = 200
 	maxDepth   = 50
 	maxList    = 1000
+	maxOrder   = 20
 )
 
-var (
-	texts   = []Op{Eq, Ne, Like, ILike}
-	lists   = []Op{Eq, Ne, Like, ILike, In, NotIn}
-	numbers = []Op{Eq, Ne, Lt, Le, Gt, Ge}
-	labels  = []Op{Eq, Ne, Like, ILike, IsNull, NotNull}
-)
-
-// operators are what a key may be compared with, and whether its values are numbers.
-func (l *Language) operators(e Entity, key string) (ops []Op, numeric bool) {
-	switch {
-	case e == Metric:
-		return numbers, true
-	case e == Dataset:
-		return lists, false
-	case e == Param || e == Tag:
-		return labels, false
+func (l *Language) kind(e Entity, key string) kind {
+	if e == Attribute {
+		return l.attributes[key]
 	}
-	switch l.attributes[key] {
-	case number:
-		return numbers, true
-	case listed:
-		return lists, false
-	default:
-		return texts, false
-	}
+	return l.kinds[e]
 }
 
 // resolve names the entity and the canonical key of a key as written.
 func (l *Language) resolve(t token, what string) (Entity, string, error) {
-	if t.prefix != "" {
-		e, ok := l.entities[strings.ToLower(t.prefix)]
-		if !ok {
+	e := Attribute
+	if t.dotted {
+		var ok bool
+		if e, ok = l.entities[strings.ToLower(t.prefix)]; !ok {
 			return "", "", fail(t.pos, "%s: %q at position %d is no kind of key of %s", what, short(t.prefix), t.pos, l.thing)
 		}
-		if e != Attribute {
-			if e == Dataset && t.text != "name" && t.text != "digest" && t.text != "context" {
-				return "", "", fail(t.pos, "%s: datasets have a name, a digest and a context, not %q (position %d)", what, short(t.text), t.pos)
-			}
-			if t.text == "" {
-				return "", "", fail(t.pos, "%s: the key at position %d is empty", what, t.pos)
-			}
-			return e, t.text, nil
-		}
 	}
+	switch {
+	case e == Attribute:
+		key, err := l.attribute(t, what)
+		return e, key, err
+	case t.text == "":
+		return "", "", fail(t.pos, "%s: the key at position %d is empty", what, t.pos)
+	case e == Dataset && t.text != "name" && t.text != "digest" && t.text != "context":
+		return "", "", fail(t.pos, "%s: datasets have a name, a digest and a context, not %q (position %d)", what, short(t.text), t.pos)
+	}
+	return e, t.text, nil
+}
+
+func (l *Language) attribute(t token, what string) (string, error) {
 	key := t.text
 	if k, ok := l.aliases[key]; ok {
 		key = k
 	}
 	if _, ok := l.attributes[key]; !ok {
-		return "", "", fail(t.pos, "%s: %s have no attribute %q (position %d); metrics, params and tags are written like metrics.%s", what, l.thing, short(key), t.pos, short(key))
+		return "", fail(t.pos, "%s: %s have no attribute %q (position %d)%s", what, l.thing, short(key), t.pos, l.hint(key))
 	}
-	return Attribute, key, nil
+	return key, nil
+}
+
+// hint says how keys that are no attributes are written, by the entities this language has.
+func (l *Language) hint(key string) string {
+	if _, ok := l.kinds[Metric]; ok {
+		return "; metrics, params and tags are written like metrics." + short(key)
+	}
+	return "; tags are written like tags." + short(key)
 }
 
 // syntax is what an error was about, for a caret under the text.

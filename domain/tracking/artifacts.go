@@ -3,7 +3,6 @@ package tracking
 import (
 	"context"
 	"net/url"
-	"path"
 	"strings"
 	"unicode/utf8"
 
@@ -47,6 +46,8 @@ type ArtifactTx interface {
 	Artifact(ctx context.Context, workspace, path string) (Artifact, error)
 	ArtifactEntries(ctx context.Context, workspace, folder string) ([]Entry, error)
 	SaveArtifact(ctx context.Context, a Artifact) error
+	// ArtifactInTheWay is a file that stands where path has a folder, or below path; "" if there is none.
+	ArtifactInTheWay(ctx context.Context, workspace, path string) (string, error)
 	DeleteArtifacts(ctx context.Context, workspace, path string) (int64, error) // a file, or all below a folder
 	Upload(ctx context.Context, id string) (Upload, error)
 	AddUpload(ctx context.Context, u Upload) error
@@ -55,9 +56,9 @@ type ArtifactTx interface {
 
 const maxArtifactPath = 4096
 
-// CleanArtifactPath is p as a plain relative path. It decodes percent-encoding until nothing changes and
-// refuses whatever could mean another place: an empty or '.' path, '..', absolute and drive paths,
-// backslashes, control characters, invalid UTF-8 and names that would hide in a URL.
+// CleanArtifactPath is p, if it is a plain relative path. It decodes percent-encoding until nothing changes
+// and refuses whatever could mean another place at any stage of it: an empty path, empty and '.' and '..'
+// parts, absolute and drive paths, file: URLs, backslashes, control characters and invalid UTF-8.
 func CleanArtifactPath(p string) (string, error) {
 	if err := safePath(p); err != nil {
 		return "", err
@@ -72,15 +73,14 @@ func CleanArtifactPath(p string) (string, error) {
 		}
 		decoded = next
 	}
-	return path.Clean(p), nil
+	return p, nil
 }
 
 func safePath(p string) error {
-	bad := len(p) > maxArtifactPath || !utf8.ValidString(p) || strings.HasPrefix(p, "/") || strings.Contains(p, `\`) ||
-		len(p) >= 2 && p[1] == ':' && isLetter(p[0]) || path.Clean(p) == "." ||
-		strings.HasPrefix(strings.ToLower(p), "file:")
+	bad := len(p) > maxArtifactPath || !utf8.ValidString(p) || strings.Contains(p, `\`)
 	for _, part := range strings.Split(p, "/") {
-		bad = bad || part == ".." || part == "."
+		drive := len(part) >= 2 && part[1] == ':' && isLetter(part[0])
+		bad = bad || part == "" || part == ".." || part == "." || drive || strings.HasPrefix(strings.ToLower(part), "file:")
 	}
 	for _, r := range p {
 		bad = bad || r < ' ' || r == 0x7f
@@ -103,6 +103,17 @@ func StorePath(uri string) (string, bool) {
 func PutArtifact(ctx context.Context, tx ArtifactTx, g access.Grant, a Artifact) error {
 	if err := g.Need(access.ArtifactWrite, a.Workspace); err != nil {
 		return err
+	}
+	return saveArtifact(ctx, tx, a)
+}
+
+// saveArtifact refuses a file where there is a folder, and a folder where there is a file.
+func saveArtifact(ctx context.Context, tx ArtifactTx, a Artifact) error {
+	switch other, err := tx.ArtifactInTheWay(ctx, a.Workspace, a.Path); {
+	case err != nil:
+		return err
+	case other != "":
+		return domain.Fail(domain.Invalid, "artifact.in_the_way", "%q cannot be a file, for there is %q: delete that or choose another name", short(a.Path), short(other))
 	}
 	return tx.SaveArtifact(ctx, a)
 }
@@ -195,5 +206,5 @@ func PutRunArtifact(ctx context.Context, tx interface {
 	if _, err := activeRun(ctx, tx, g, runID); err != nil {
 		return err
 	}
-	return tx.SaveArtifact(ctx, a)
+	return saveArtifact(ctx, tx, a)
 }

@@ -50,23 +50,19 @@ func tooMany(what string, limit, got int) error {
 	return domain.Fail(domain.Invalid, "batch.too_many", "A batch logging request can contain at most %d %s. Got %d. Split it and resubmit", limit, what, got)
 }
 
-// cleanParams checks keys and cuts long values; the same key twice must have the same value.
+// cleanParams checks keys, which must be different, and cuts long values.
 func cleanParams(ps []Param) ([]Param, error) {
-	seen := make(map[string]string, len(ps))
-	out := ps[:0]
-	for _, p := range ps {
+	seen := make(map[string]bool, len(ps))
+	out := make([]Param, len(ps))
+	for i, p := range ps {
 		if err := checkKey("parameter", p.Key); err != nil {
 			return nil, err
 		}
-		p.Value = truncate(p.Value, maxParamValue)
-		if v, twice := seen[p.Key]; twice {
-			if v != p.Value {
-				return nil, domain.Fail(domain.Invalid, "param.twice", "the parameter %q is given twice with different values", short(p.Key))
-			}
-			continue
+		if seen[p.Key] {
+			return nil, domain.Fail(domain.Invalid, "param.twice", "Duplicate parameter keys have been submitted: %q. Give each parameter once.", short(p.Key))
 		}
-		seen[p.Key] = p.Value
-		out = append(out, p)
+		seen[p.Key] = true
+		out[i] = Param{p.Key, truncate(p.Value, maxParamValue)}
 	}
 	return out, nil
 }

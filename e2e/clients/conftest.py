@@ -93,7 +93,9 @@ class _serve:
         if database := os.environ.get("SLIPWAY_TEST_DB"):
             command += ["--db", database]
         self.log = open(self.folder / "server.log", "wb")
-        self.process = subprocess.Popen(command, stdout=self.log, stderr=subprocess.STDOUT)
+        # What steers these tests is no setting of the server, and it refuses settings that it does not know.
+        settings = {k: v for k, v in os.environ.items() if not k.startswith("SLIPWAY_")}
+        self.process = subprocess.Popen(command, stdout=self.log, stderr=subprocess.STDOUT, env=settings)
         self._wait_until_healthy(f"http://{address}/health")
         return f"http://{address}"
 

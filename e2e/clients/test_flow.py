@@ -83,6 +83,8 @@ def test_from_training_to_finding_the_best_run(client, experiment, big_file, tmp
     got = mlflow.artifacts.download_artifacts(run_id=run_id, artifact_path="weights/big.bin", dst_path=str(tmp_path / "got"))
     assert filecmp.cmp(got, big_file, shallow=False)
     [hit] = client.search_logged_models([experiment], "metrics.accuracy > 0.5 AND name = 'classifier'")
-    assert hit.model_id == logged.model_id and hit.metrics[0].dataset_digest == data.digest
+    assert hit.model_id == logged.model_id
+    [accuracy] = [m for m in hit.metrics if m.key == "accuracy"]
+    assert (accuracy.run_id, accuracy.dataset_digest) == (run_id, data.digest)
     loaded = mlflow.sklearn.load_model(f"models:/{hit.model_id}")
     assert numpy.array_equal(loaded.predict(features), model.predict(features))

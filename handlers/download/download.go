@@ -4,6 +4,7 @@ package download
 import (
 	"mime"
 	"net/http"
+	"net/url"
 	"path"
 	"strings"
 	"time"
@@ -53,13 +54,28 @@ func send(r *route.Request, a tracking.Artifact, disposition string) error {
 	defer f.Close()
 	h := r.Response().Header()
 	h.Set("Content-Type", Type(a.Path))
-	h.Set("Content-Disposition", mime.FormatMediaType(disposition, map[string]string{"filename": path.Base(a.Path)}))
+	h.Set("Content-Disposition", disposition+"; "+fileName(path.Base(a.Path)))
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Content-Security-Policy", "sandbox; default-src 'none'")
 	h.Set("Cache-Control", "private, no-cache")
 	h.Set("ETag", `"`+a.Digest+`"`)
 	http.ServeContent(r.Response(), r.Request(), "", time.UnixMilli(a.CreatedAt), route.Paced(r, f))
 	return nil
+}
+
+// fileName is the filename parameter of RFC 6266: plain where the name is, else with a plain stand-in before
+// the exact one for clients that know only that.
+func fileName(name string) string {
+	plain := strings.Map(func(r rune) rune {
+		if r < ' ' || r > '~' || strings.ContainsRune("\"\\%;'*", r) {
+			return '_'
+		}
+		return r
+	}, name)
+	if plain == name {
+		return strings.TrimPrefix(mime.FormatMediaType("x", map[string]string{"filename": name}), "x; ")
+	}
+	return `filename="` + plain + `"; filename*=UTF-8''` + strings.ReplaceAll(url.QueryEscape(name), "+", "%20")
 }
 
 // Find finds the file at name under the root of a run or model.
@@ -78,10 +94,17 @@ func Find(r *route.Request, name string, root func(*storage.Tx) (string, error))
 			return tracking.Artifact{}, domain.Fail(domain.NotFound, "artifact.elsewhere", "the artifacts lie in %s, which this server does not reach", uri)
 		}
 		a, err := tx.Artifact(r.Ctx(), r.Grant.Workspace(), path.Join(at, name))
-		if domain.KindOf(err) == domain.NotFound {
-			err = domain.Fail(domain.NotFound, "artifact.not_found", "there is no artifact %q", name)
+		if domain.KindOf(err) != domain.NotFound {
+			return a, err
 		}
-		return a, err
+		in, err := tx.ArtifactEntries(r.Ctx(), r.Grant.Workspace(), path.Join(at, name))
+		switch {
+		case err != nil:
+			return a, err
+		case len(in) > 0:
+			return a, domain.Fail(domain.Invalid, "artifact.folder", "%q is a folder: name a file in it", name)
+		}
+		return a, domain.Fail(domain.NotFound, "artifact.not_found", "there is no artifact %q", name)
 	})
 }
 

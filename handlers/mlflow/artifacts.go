@@ -2,6 +2,7 @@ package mlflow
 
 import (
 	"crypto/rand"
+	"io"
 	"net/http"
 	"net/url"
 	"path"
@@ -33,8 +34,8 @@ var artifacts = []route.Route{
 	route.POST(proxy+"/mpu/abort/*", access.ArtifactWrite, call(abortUpload)),
 	route.PUT(proxy+"/mpu/parts/:upload/:part", access.ArtifactPart, putPart),
 	route.GET(proxy+"/presigned/*", access.ArtifactRead, presigned("Multipart download is not supported for the current artifact repository")),
-	route.POST(api2+"/artifacts/presigned-upload-url", access.ArtifactWrite, presigned("This server takes artifacts itself: PUT them to mlflow-artifacts/artifacts")),
-	route.POST(api2+"/artifacts/presigned-download-url", access.ArtifactRead, presigned("This server hands artifacts out itself: GET them from mlflow-artifacts/artifacts")),
+	route.POST(api2+"/artifacts/presigned-upload-url", access.ArtifactWrite, presignedCall("This server takes artifacts itself: PUT them to mlflow-artifacts/artifacts")),
+	route.POST(api2+"/artifacts/presigned-download-url", access.ArtifactRead, presignedCall("This server hands artifacts out itself: GET them from mlflow-artifacts/artifacts")),
 
 	route.GET(api2+"/artifacts/list", access.RunRead, call(listRunArtifacts)),
 	route.GET(api2+"/logged-models/:id/artifacts/directories", access.LoggedModelRead, call(listModelArtifacts)),
@@ -83,9 +84,6 @@ func putArtifact(r *route.Request) error {
 	if err != nil {
 		return err
 	}
-	if strings.HasSuffix(r.Tail(), "/") {
-		return domain.Fail(domain.Invalid, "artifact.path", "Invalid path: %q is not a plain relative path", r.Tail())
-	}
 	if err := store(r, at); err != nil {
 		return err
 	}
@@ -111,7 +109,7 @@ func record(r *route.Request, at string, b blob.Blob) error {
 }
 
 func deleteArtifact(r *route.Request) error {
-	at, err := tracking.CleanArtifactPath(strings.TrimSuffix(r.Tail(), "/"))
+	at, err := tracking.CleanArtifactPath(r.Tail())
 	if err != nil {
 		return err
 	}
@@ -123,6 +121,15 @@ func deleteArtifact(r *route.Request) error {
 
 func presigned(why string) func(*route.Request) error {
 	return func(*route.Request) error { return domain.Fail(domain.Unsupported, "artifact.presigned", "%s", why) }
+}
+
+func presignedCall(why string) func(*route.Request) error {
+	return call(func(*route.Request, struct {
+		Path string `pb:"path,required"`
+	},
+	) (empty, error) {
+		return empty{}, domain.Fail(domain.Unsupported, "artifact.presigned", "%s", why)
+	})
 }
 
 // A part of an upload may be sent for a day after the upload began.
@@ -141,7 +148,8 @@ type uploadReply struct {
 
 // uploadPath is where an upload goes: the folder in the URL and the base name of the client's own file.
 func uploadPath(r *route.Request, local string) (string, error) {
-	return tracking.CleanArtifactPath(path.Join(strings.TrimSuffix(r.Tail(), "/"), path.Base(strings.ReplaceAll(local, `\`, "/"))))
+	name := local[strings.LastIndexAny(local, `/\`)+1:]
+	return tracking.CleanArtifactPath(strings.TrimSuffix(r.Tail(), "/") + "/" + name)
 }
 
 func createUpload(r *route.Request, in struct {
@@ -331,6 +339,13 @@ func getModelArtifact(r *route.Request) error {
 	})
 }
 
+// maxBrowserUpload is the protocol's limit for files from a browser.
+const maxBrowserUpload = 10 << 20
+
+func tooLargeForBrowser() error {
+	return domain.Fail(domain.Invalid, "artifact.browser_limit", "Artifact size is too large. Max size is 10MB: upload larger files with the client.")
+}
+
 func uploadRunArtifact(r *route.Request) error {
 	id, err := runID{r.QueryParam("run_id"), r.QueryParam("run_uuid")}.get()
 	if err != nil {
@@ -350,9 +365,18 @@ func uploadRunArtifact(r *route.Request) error {
 	if !ours {
 		return domain.Fail(domain.Invalid, "artifact.elsewhere", "the artifacts of this run lie in %s, which this server does not reach", root)
 	}
-	b, err := r.Blobs.Put(r.Ctx(), route.Body(r))
-	if err != nil {
+	if r.Request().ContentLength > maxBrowserUpload {
+		return tooLargeForBrowser()
+	}
+	in := io.LimitReader(route.Body(r), maxBrowserUpload+1)
+	b, err := r.Blobs.Put(r.Ctx(), in)
+	switch {
+	case err != nil:
 		return err
+	case b.Size > maxBrowserUpload: // its bytes are swept up
+		return tooLargeForBrowser()
+	case b.Size == 0:
+		return domain.Fail(domain.Invalid, "artifact.empty", "Request must specify data.")
 	}
 	if err := route.Do(r, func(tx *storage.Tx) error {
 		return tracking.PutRunArtifact(r.Ctx(), tx, r.Grant, id, tracking.Artifact{

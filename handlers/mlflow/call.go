@@ -47,7 +47,7 @@ func decode(r *route.Request, dst any) error {
 	if r.Request().Method == http.MethodGet {
 		return protojson.UnmarshalQuery(r.QueryParams(), dst)
 	}
-	if t := r.Request().Header.Get("Content-Type"); t != "" {
+	if t := r.Request().Header.Get("Content-Type"); t != "" || r.Request().ContentLength != 0 {
 		if mt, _, err := mime.ParseMediaType(t); err != nil || mt != "application/json" {
 			return domain.Fail(domain.Invalid, "mlflow.content_type", "Bad Request. Content-Type must be application/json, not %q", strings.ToValidUTF8(t, "?"))
 		}

@@ -81,10 +81,22 @@ func getLoggedModel(r *route.Request, _ empty) (loggedModelReply, error) {
 	return loggedModelReply{fromLoggedModel(m)}, err
 }
 
+// sameModel refuses a body that names another model than the address.
+func sameModel(r *route.Request, id string) error {
+	if id != "" && id != r.Param("id") {
+		return domain.Fail(domain.Invalid, "model.two_ids", "the body names the model %q and the address another", id)
+	}
+	return nil
+}
+
 func finishLoggedModel(r *route.Request, in struct {
-	Status string `pb:"status,required"`
+	ModelID string `pb:"model_id"`
+	Status  string `pb:"status,required"`
 },
 ) (loggedModelReply, error) {
+	if err := sameModel(r, in.ModelID); err != nil {
+		return loggedModelReply{}, err
+	}
 	m, err := route.Write(r, func(tx *storage.Tx) (tracking.LoggedModel, error) {
 		return tracking.FinishLoggedModel(r.Ctx(), tx, r.Grant, r.Param("id"), tracking.ModelStatus(in.Status), tx.Now())
 	})
@@ -98,9 +110,13 @@ func deleteLoggedModel(r *route.Request, _ empty) (empty, error) {
 }
 
 func setLoggedModelTags(r *route.Request, in struct {
-	Tags []keyValue `pb:"tags"`
+	ModelID string     `pb:"model_id"`
+	Tags    []keyValue `pb:"tags"`
 },
 ) (empty, error) {
+	if err := sameModel(r, in.ModelID); err != nil {
+		return empty{}, err
+	}
 	return done(route.Do(r, func(tx *storage.Tx) error {
 		return tracking.SetLoggedModelTags(r.Ctx(), tx, r.Grant, r.Param("id"), toTags(in.Tags), tx.Now())
 	}))
@@ -113,9 +129,13 @@ func deleteLoggedModelTag(r *route.Request, _ empty) (empty, error) {
 }
 
 func addLoggedModelParams(r *route.Request, in struct {
-	Params []keyValue `pb:"params"`
+	ModelID string     `pb:"model_id"`
+	Params  []keyValue `pb:"params"`
 },
 ) (empty, error) {
+	if err := sameModel(r, in.ModelID); err != nil {
+		return empty{}, err
+	}
 	return done(route.Do(r, func(tx *storage.Tx) error {
 		return tracking.AddLoggedModelParams(r.Ctx(), tx, r.Grant, r.Param("id"), toParams(in.Params), tx.Now())
 	}))
@@ -134,7 +154,7 @@ type loggedModelOrder struct {
 }
 
 func searchLoggedModels(r *route.Request, in struct {
-	ExperimentIDs []string `pb:"experiment_ids"`
+	ExperimentIDs []string `pb:"experiment_ids,required"`
 	Filter        string   `pb:"filter"`
 	Datasets      []struct {
 		Name   string `pb:"dataset_name"`

@@ -261,7 +261,7 @@ func logInputs(r *route.Request, in struct {
 
 func logOutputs(r *route.Request, in struct {
 	ID     string        `pb:"run_id,required"`
-	Models []modelOutput `pb:"models"`
+	Models []modelOutput `pb:"models,required"`
 },
 ) (empty, error) {
 	models := make([]tracking.ModelRef, len(in.Models))

@@ -40,7 +40,7 @@ func listExperiments(r *route.Request) error {
 	if err != nil {
 		return err
 	}
-	return r.Render(http.StatusOK, experiments.List(v))
+	return r.Render(filterStatus(v.Problem), experiments.List(v))
 }
 
 // likeName reads plain words as a part of a name: not everybody comes with a query.
@@ -103,6 +103,14 @@ func problem(r *route.Request, err error, own bool) component.FilterProblem {
 		at = -1
 	}
 	return component.FilterProblem{Message: said(r.Ctx(), err), At: at}
+}
+
+// filterStatus says that a list has a filter it could not read; it is shown without it.
+func filterStatus(p component.FilterProblem) int {
+	if p.Message != "" {
+		return http.StatusBadRequest
+	}
+	return http.StatusOK
 }
 
 // pager leads to the next page of an address, and back to its first.

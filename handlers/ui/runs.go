@@ -83,7 +83,7 @@ func listRuns(r *route.Request) error {
 	v.FirstUse = len(v.Rows) == 0 && v.Filter == "" && v.View == "active" && q.After == ""
 	v.Pager = pager(r, page.Next, path, "#runs")
 	v.Pager.Shown = runs.Shown(r.Ctx(), len(v.Rows), -1)
-	return r.Render(http.StatusOK, runs.List(v))
+	return r.Render(filterStatus(v.Problem), runs.List(v))
 }
 
 // The columns a table opens with: the metrics that most runs have, then the parameters that differ.

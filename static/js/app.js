@@ -25,11 +25,14 @@
 
   // ---- Preferences: shown at once, kept in the cookie that the server reads ----
   const dark = () => (root.dataset.theme ? root.dataset.theme === 'dark' : matchMedia('(prefers-color-scheme: dark)').matches);
-  const prefs = () => new URLSearchParams(document.cookie.split('; ').find((c) => c.startsWith('slipway_prefs='))?.slice(14) ?? '');
+  const prefs = () => {
+    const cookie = document.cookie.split('; ').find((c) => c.startsWith('slipway_prefs='));
+    return new URLSearchParams(decodeURIComponent(cookie?.slice('slipway_prefs='.length) ?? ''));
+  };
   const keep = (name, value) => {
     const all = prefs();
     if (value) all.set(name, value); else all.delete(name);
-    document.cookie = `slipway_prefs=${all}; path=${root.dataset.base}/; max-age=31536000; samesite=lax`
+    document.cookie = `slipway_prefs=${encodeURIComponent(all)}; path=${root.dataset.base}/; max-age=31536000; samesite=lax`
       + (location.protocol === 'https:' ? '; secure' : '');
   };
   const paint = () => {
@@ -84,6 +87,8 @@
     const form = event.target;
     if (event.defaultPrevented || form.method !== 'post') return;
     if (form.dataset.sent) { event.preventDefault(); return; }
+    // A sort or a filter has changed the address since the page was written: come back to it.
+    if (form.matches('[data-back]')) form.elements.next.value = location.pathname + location.search;
     form.dataset.sent = 'yes';
     event.submitter?.classList.add('is-busy');
   });
@@ -156,8 +161,11 @@
   for (const lost of ['htmx:sendError', 'htmx:timeout']) {
     document.addEventListener(lost, () => alertUser($('#toasts')?.dataset.offline ?? ''));
   }
+  // What pages showed stays with the person who was signed in.
+  const forgetPages = () => { if ($('[data-signed-out]')) sessionStorage.removeItem('htmx-history-cache'); };
   document.addEventListener('htmx:afterSettle', (event) => {
     paint();
+    forgetPages();
     if (event.detail.target === document.body) {
       const heading = $('h1');
       heading?.setAttribute('tabindex', '-1');
@@ -166,12 +174,12 @@
       say($('[data-announce]', event.detail.target)?.textContent);
     }
   });
-  // What a page showed stays with the person who was signed in.
   document.addEventListener('htmx:beforeHistorySave', () => $$('dialog[open]').forEach((d) => d.close()));
-  if ($('[data-signed-out]')) sessionStorage.removeItem('htmx-history-cache');
-
   const start = () => {
     paint();
+    // A dialog that came back with errors is open already: make it modal.
+    $$('dialog[open]').filter((d) => !d.matches(':modal')).forEach((d) => { d.close(); d.showModal(); });
+    forgetPages();
     const keys = $('#keys-on');
     if (keys) keys.checked = !keysOff();
   };

@@ -34,8 +34,8 @@ func TestLanguagesHaveTheSameVerbs(t *testing.T) {
 }
 
 var (
-	literal  = regexp.MustCompile(`i18n\.(T|N)\(ctx, "([^"]+)"([ +)]|,)`)
-	prefixed = regexp.MustCompile(`i18n\.(T|N)\(ctx, "([^"]+\.)" ?\+`)
+	literal  = regexp.MustCompile(`(?:i18n\.(T|N)\((?:ctx|r\.Ctx\(\))|\bflash\(r), "([^"]+)"`)
+	prefixed = regexp.MustCompile(`i18n\.(T|N)\((?:ctx|r\.Ctx\(\)), "([^"]+\.)" ?\+`)
 	mention  = regexp.MustCompile(`"([a-z_0-9]+(?:\.[a-z_0-9]+)+)"`)
 )
 
@@ -88,19 +88,21 @@ func exists(t *testing.T, path, key string) {
 func sources(t *testing.T) map[string]string {
 	t.Helper()
 	found := map[string]string{}
-	err := filepath.WalkDir("..", func(path string, entry fs.DirEntry, err error) error {
-		if err != nil || entry.IsDir() || strings.HasSuffix(path, "_test.go") || strings.HasSuffix(path, "_templ.go") {
-			return err
+	for _, room := range []string{"..", "../../handlers"} {
+		err := filepath.WalkDir(room, func(path string, entry fs.DirEntry, err error) error {
+			if err != nil || entry.IsDir() || strings.HasSuffix(path, "_test.go") || strings.HasSuffix(path, "_templ.go") {
+				return err
+			}
+			if ext := filepath.Ext(path); ext == ".go" || ext == ".templ" {
+				text, err := os.ReadFile(path)
+				found[path] = string(text)
+				return err
+			}
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
 		}
-		if ext := filepath.Ext(path); ext == ".go" || ext == ".templ" {
-			text, err := os.ReadFile(path)
-			found[path] = string(text)
-			return err
-		}
-		return nil
-	})
-	if err != nil {
-		t.Fatal(err)
 	}
 	return found
 }
@@ -164,5 +166,37 @@ func TestErrorFallsBackToItsMessage(t *testing.T) {
 	}
 	if got := Error(it, &domain.Error{Key: "internal", Msg: "x"}); got == "x" {
 		t.Error("a known key is not translated")
+	}
+}
+
+var failure = regexp.MustCompile("Fail\\(domain\\.\\w+, \"([^\"]+)\",\\s*(\"(?:[^\"\\\\]|\\\\.)*\"|`[^`]*`)")
+
+// The text of an error without verbs goes with any arguments; one with verbs must take those that the failure has.
+func TestErrorsTakeTheArgumentsOfTheirFailures(t *testing.T) {
+	formats := map[string][]string{}
+	for _, room := range []string{"domain", "storage", "handlers"} {
+		err := filepath.WalkDir("../../"+room, func(path string, entry fs.DirEntry, err error) error {
+			if err != nil || entry.IsDir() || !strings.HasSuffix(path, ".go") {
+				return err
+			}
+			text, err := os.ReadFile(path)
+			for _, m := range failure.FindAllStringSubmatch(string(text), -1) {
+				formats["error."+m[1]] = append(formats["error."+m[1]], m[2])
+			}
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	for key, text := range catalogues[Default] {
+		wanted := verbs(text)
+		if formats[key] == nil || len(wanted) == 0 {
+			continue
+		}
+		takes := func(format string) bool { return slices.Equal(verbs(format), wanted) }
+		if !slices.ContainsFunc(formats[key], takes) {
+			t.Errorf("%s takes %v, its failures say %v", key, wanted, formats[key])
+		}
 	}
 }

@@ -61,7 +61,7 @@ func From(ctx context.Context) Shell {
 // URL is the address of path, below the server's path prefix.
 func URL(ctx context.Context, path string) templ.SafeURL { return link.To(ctx, path) }
 
-// PrefsCookie holds what Prefs.String writes. Scripts read and write it too.
+// PrefsCookie holds what Prefs.String writes, escaped as one query value. Scripts read and write it too.
 const PrefsCookie = "slipway_prefs"
 
 // Prefs are how one browser wants its pages; empty fields leave the choice to the browser.

@@ -1,0 +1,154 @@
+// Package page_test renders every page and checks what all of them promise.
+package page_test
+
+import (
+	"context"
+	"fmt"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/a-h/templ"
+
+	"github.com/slipway-ml/slipway/web/chart"
+	"github.com/slipway-ml/slipway/web/component"
+	"github.com/slipway-ml/slipway/web/i18n"
+	"github.com/slipway-ml/slipway/web/layout"
+	"github.com/slipway-ml/slipway/web/page/account"
+	"github.com/slipway-ml/slipway/web/page/errors"
+	"github.com/slipway-ml/slipway/web/page/experiments"
+	"github.com/slipway-ml/slipway/web/page/models"
+	"github.com/slipway-ml/slipway/web/page/runs"
+	"github.com/slipway-ml/slipway/web/page/signin"
+	"github.com/slipway-ml/slipway/web/page/users"
+)
+
+var now = time.Date(2026, 11, 18, 14, 30, 0, 0, time.UTC)
+
+// hostile is a name that somebody may have given to anything.
+const hostile = `"><script>alert(1)</script>&'`
+
+func pages(ctx context.Context) map[string]templ.Component {
+	tags := []component.Pair{{Key: hostile, Value: hostile}, {Key: "team", Value: "risk"}}
+	problem := component.FilterProblem{Message: "unexpected >", At: 3}
+	experiment := runs.Experiment{ID: "1", Name: hostile, Description: hostile, Created: now, Tags: tags}
+	run := func(tab string) runs.ShowView {
+		return runs.ShowView{
+			ID: "r1", Name: hostile, Status: "FINISHED", Tab: tab, Start: now, Duration: "2 s", CanWrite: true, CanDelete: true,
+			Experiment: runs.Link{Label: hostile, Path: "/experiments/1"}, Note: hostile, Tags: tags, Params: tags,
+			Source: "train", SourceURL: "javascript:alert(1)", Commit: "0123456789abcdef",
+			Tiles:    []component.TileProps{{Label: hostile, Value: "0.5", Trend: []float64{1, 2, 3}}},
+			Charts:   []runs.ChartGroup{{Prefix: "val/", Charts: []component.ChartProps{chart.Line{ID: chart.ID(1), Title: hostile, Series: []chart.Series{{Name: hostile, Points: []chart.Point{{X: 0, Y: 1}, {X: 1, Y: 2}}}}}.Props(ctx)}}},
+			Metrics:  []runs.Metric{{Key: hostile, Value: "0.5", Step: "1", At: now}},
+			Datasets: []runs.Dataset{{Name: hostile, Digest: "ab", Source: hostile}},
+			Models:   []runs.Model{{ID: "m1", Name: hostile, Status: "READY", Created: now}},
+			Artifacts: runs.Artifacts{
+				Folders: []runs.Link{{Label: "artifacts", Path: "/runs/r1?tab=artifacts"}, {Label: hostile}},
+				Entries: []runs.Entry{{Name: hostile, Path: "/runs/r1?tab=artifacts&path=a", Size: "1 kB"}, {Name: "folder", Path: "/runs/r1?tab=artifacts&path=b", Folder: true}},
+				Preview: &runs.Preview{Name: hostile, Kind: runs.PreviewText, Text: hostile, DownloadPath: "/runs/r1/file", Digest: "sha256:ab", Truncated: true},
+			},
+		}
+	}
+	withPreview := func(p runs.Preview) templ.Component {
+		v := run(runs.TabArtifacts)
+		v.Artifacts.Preview = &p
+		return runs.Show(v)
+	}
+	return map[string]templ.Component{
+		"sign in":         signin.SignIn(signin.View{Next: "/x", UserName: hostile, Error: hostile, TriesLeft: 1}),
+		"set up":          signin.Setup(signin.SetupView{AskToken: true, Errors: map[string]string{"name": hostile}}),
+		"set up by link":  signin.Setup(signin.SetupView{Token: hostile}),
+		"not found":       errors.Show(errors.View{Status: 404, RequestID: "r"}),
+		"teapot":          errors.Show(errors.View{Status: 418}),
+		"account":         account.Show(account.View{UserName: hostile, Roles: []account.Role{{Workspace: "default", Name: "admin"}}, Tokens: []account.Token{{ID: "1", Name: hostile, Created: now}}, NewToken: account.NewToken{Name: hostile, Secret: "s", TrackingURI: "http://x"}, Sessions: []account.Session{{ID: "1", Agent: hostile, Seen: now}}}),
+		"users":           users.List(users.ListView{Users: []users.User{{ID: "1", Name: hostile, Role: "admin", Self: true}, {ID: "2", Name: hostile, Role: "viewer", Disabled: true}}, PasswordFor: "2", PasswordErrors: map[string]string{"password": hostile}}),
+		"experiments":     experiments.List(experiments.ListView{Query: "a", View: "all", CanWrite: true, CanDelete: true, Rows: []experiments.Row{{ID: "1", Name: hostile, Tags: tags, CreatedBy: hostile}, {ID: "2", Name: "b", Deleted: true}}, Pager: component.PagerProps{Shown: experiments.Shown(ctx, 2, 9), First: "/experiments", Next: "/experiments?token=x", Part: "#experiments"}, Form: experiments.Form{Errors: map[string]string{"name": hostile}}}),
+		"experiments/new": experiments.List(experiments.ListView{FirstUse: true, TrackingURI: hostile, CanWrite: true}),
+		"experiments/bad": experiments.List(experiments.ListView{Query: "a >> b", Problem: problem, View: "active"}),
+		"runs":            runs.List(runs.ListView{Experiment: experiment, View: "active", CanWrite: true, CanDelete: true, Order: "metrics.`a b` DESC", Columns: []runs.Column{{Name: "a b", Metric: true}, {Name: hostile}}, Rows: []runs.Row{{ID: "r1", Name: hostile, Status: "RUNNING", Start: now, User: hostile, Cells: []component.Cell{{Text: "1", Number: true}, {Text: hostile}}}, {ID: "r2", Name: "b", Status: "ODD", Deleted: true, Cells: []component.Cell{{}, {}}}}, Pager: component.PagerProps{Shown: runs.Shown(ctx, 2, -1), Next: "/experiments/1?token=x", Part: "#runs"}}),
+		"runs/new":        runs.List(runs.ListView{Experiment: experiment, FirstUse: true}),
+		"runs/none":       runs.List(runs.ListView{Experiment: experiment, Filter: "x", View: "deleted"}),
+		"runs/bad":        runs.List(runs.ListView{Experiment: experiment, Filter: "a >> b", Problem: problem}),
+		"run":             runs.Show(run("")),
+		"run/charts":      runs.Show(run(runs.TabCharts)),
+		"run/parameters":  runs.Show(run(runs.TabParameters)),
+		"run/artifacts":   runs.Show(run(runs.TabArtifacts)),
+		"run/table":       withPreview(runs.Preview{Name: "table", Kind: runs.PreviewTable, Columns: []string{hostile}, Rows: [][]string{{hostile}}}),
+		"run/image":       withPreview(runs.Preview{Name: "image", Kind: runs.PreviewImage, ImagePath: "/runs/r1/file"}),
+		"run/unknown":     withPreview(runs.Preview{Name: "other", Kind: runs.PreviewNone}),
+		"run/models":      runs.Show(run(runs.TabModels)),
+		"run/empty":       runs.Show(runs.ShowView{ID: "r1", Deleted: true, CanDelete: true}),
+		"run/no files":    runs.Show(runs.ShowView{ID: "r1", Tab: runs.TabArtifacts}),
+		"model":           models.Show(models.ShowView{ID: "m1", Name: hostile, Status: "UPLOAD_FAILED", StatusMessage: hostile, Run: models.Link{Label: hostile, Path: "/runs/r1"}, Params: tags, Tags: tags, Metrics: []models.Metric{{Key: hostile, Value: "1"}}, Files: []models.File{{Name: hostile, Path: "/x"}}, LoadSnippet: hostile}),
+	}
+}
+
+var (
+	idAttribute = regexp.MustCompile(` id="([^"]*)"`)
+	reference   = regexp.MustCompile(` (?:for|aria-labelledby|aria-describedby|commandfor|popovertarget)="([^"]*)"`)
+	inline      = regexp.MustCompile(`<[^>]* (?:style|on[a-z]+)="`)
+	localLink   = regexp.MustCompile(` (?:href|src|action|hx-get)="(/[^"]*)"`)
+	postForm    = regexp.MustCompile(`<form[^>]*method="post"[^>]*>`)
+	bareKey     = regexp.MustCompile(`>\s*[a-z_]+(\.[a-z_0-9]+)+\s*<`)
+)
+
+func TestPages(t *testing.T) {
+	for _, lang := range i18n.Languages {
+		for _, inside := range []bool{true, false} {
+			ctx := layout.With(context.Background(), layout.Shell{
+				Lang: lang, Base: "/ml", UserName: hostile, SignedIn: inside, LocalMode: !inside, Admin: true,
+				Workspace: "default", Path: "/x?" + hostile, Now: now, Flash: layout.Flash{Tone: component.OK, Text: hostile},
+			})
+			for name, page := range pages(ctx) {
+				t.Run(fmt.Sprintf("%s/%v/%s", lang, inside, name), func(t *testing.T) {
+					var b strings.Builder
+					if err := page.Render(ctx, &b); err != nil {
+						t.Fatal(err)
+					}
+					check(t, b.String())
+				})
+			}
+		}
+	}
+}
+
+func check(t *testing.T, html string) {
+	t.Helper()
+	if strings.Contains(html, "<script>alert") || strings.Contains(html, "javascript:") {
+		t.Error("a name became code")
+	}
+	if m := inline.FindString(html); m != "" {
+		t.Errorf("the policy forbids %s", m)
+	}
+	if n := strings.Count(html, "<h1"); n != 1 {
+		t.Errorf("%d headings of the first level", n)
+	}
+	if m := bareKey.FindString(html); m != "" {
+		t.Errorf("a key is shown instead of its text: %s", m)
+	}
+	ids := map[string]bool{}
+	for _, m := range idAttribute.FindAllStringSubmatch(html, -1) {
+		if ids[m[1]] {
+			t.Errorf("two elements have the id %s", m[1])
+		}
+		ids[m[1]] = true
+	}
+	for _, m := range reference.FindAllStringSubmatch(html, -1) {
+		for id := range strings.FieldsSeq(m[1]) {
+			if !ids[id] {
+				t.Errorf("%s names an element that is not there", m[0])
+			}
+		}
+	}
+	for _, m := range localLink.FindAllStringSubmatch(html, -1) {
+		if !strings.HasPrefix(m[1], "/ml/") {
+			t.Errorf("%s leaves the path prefix", m[1])
+		}
+	}
+	for _, form := range postForm.FindAllString(html, -1) {
+		if !strings.Contains(form, `hx-boost="false"`) && !strings.Contains(html, "data-signed-out") {
+			t.Errorf("a form is boosted: %s", form)
+		}
+	}
+}
