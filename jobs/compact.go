@@ -22,12 +22,12 @@ func compact(ctx context.Context, db *storage.DB, ended <-chan string, log *slog
 				series, err = tx.SeriesOf(ctx, run)
 				return err
 			}); err != nil {
-				log.Warn("compaction failed", "run", run, "error", err.Error())
+				log.WarnContext(ctx, "compaction failed", "run", run, "error", err.Error())
 			}
 		}
 		for _, s := range series {
 			if err := write(ctx, db, "compact", func(tx *storage.Tx) error { return tx.CompactSeries(ctx, s) }); err != nil {
-				log.Warn("compaction failed", "series", s, "error", err.Error())
+				log.WarnContext(ctx, "compaction failed", "series", s, "error", err.Error())
 			}
 		}
 	}

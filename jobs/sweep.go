@@ -28,13 +28,13 @@ func sweep(ctx context.Context, db *storage.DB, blobs blob.Store, log *slog.Logg
 		return kept, err
 	})
 	if err != nil {
-		log.Warn("sweeping the artifact store failed", "error", err.Error())
+		log.WarnContext(ctx, "sweeping the artifact store failed", "error", err.Error())
 	} else if n > 0 {
-		log.Info("swept the artifact store", "blobs", n)
+		log.InfoContext(ctx, "swept the artifact store", "blobs", n)
 	}
 	if err := write(ctx, db, "sweep", func(tx *storage.Tx) error {
 		return tx.Forget(ctx, now.Add(-outboxTime).UnixMilli(), now.Add(-blobGrace).UnixMilli())
 	}); err != nil {
-		log.Warn("sweeping old records failed", "error", err.Error())
+		log.WarnContext(ctx, "sweeping old records failed", "error", err.Error())
 	}
 }

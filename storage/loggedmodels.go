@@ -207,14 +207,14 @@ func (w *where) measuredOn(alias string, ds []tracking.DatasetKey) string {
 	if len(ds) == 0 {
 		return ""
 	}
-	out := " AND (FALSE"
-	for _, d := range ds {
-		out += " OR " + alias + ".dataset_name = " + w.arg(d.Name)
+	either := make([]string, len(ds))
+	for i, d := range ds {
+		either[i] = alias + ".dataset_name = " + w.arg(d.Name)
 		if d.Digest != "" {
-			out += " AND " + alias + ".dataset_digest = " + w.arg(d.Digest)
+			either[i] += " AND " + alias + ".dataset_digest = " + w.arg(d.Digest)
 		}
 	}
-	return out + ")"
+	return " AND (" + strings.Join(either, " OR ") + ")"
 }
 
 func (w *where) loggedModelClause(c search.Clause, ds []tracking.DatasetKey) string {
@@ -226,6 +226,7 @@ func (w *where) loggedModelClause(c search.Clause, ds []tracking.DatasetKey) str
 		return w.labelled("logged_model_params", "model_id", "r.id", c)
 	case search.Tag:
 		return w.labelled("logged_model_tags", "model_id", "r.id", c)
+	default:
 	}
 	column := loggedModelColumns[c.Key]
 	switch {

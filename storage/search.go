@@ -122,7 +122,6 @@ type page struct {
 	cols, from string
 	where      *where
 	terms      []term
-	limit      int
 	mark       string
 }
 
@@ -443,6 +442,7 @@ func (w *where) runClause(c search.Clause) string {
 			column = "i.context"
 		}
 		return "EXISTS (SELECT 1 FROM dataset_inputs i JOIN datasets d ON d.id = i.dataset_id WHERE i.run_id = r.id AND " + w.text(column, c) + ")"
+	default:
 	}
 	column := runColumns[c.Key]
 	if c.Numeric {

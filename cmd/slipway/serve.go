@@ -61,7 +61,7 @@ func (c serveCmd) Run(ctx context.Context, s streams) error {
 	if from, to, err := db.Migrate(ctx); err != nil {
 		return err
 	} else if from != to {
-		log.Info("schema migrated", "from", from, "to", to)
+		log.InfoContext(ctx, "schema migrated", "from", from, "to", to)
 	}
 	blobs, err := blob.OpenLocal(filepath.Join(c.Data, artifactFolder))
 	if err != nil {
@@ -96,7 +96,7 @@ func (c serveCmd) Run(ctx context.Context, s streams) error {
 	}
 	stopJobs := jobs.Start(context.WithoutCancel(ctx), db, blobs, log)
 	defer stopJobs()
-	log.Info("serving", "url", at, "engine", string(db.Engine()), "version", app.Version)
+	log.InfoContext(ctx, "serving", "url", at, "engine", string(db.Engine()), "version", app.Version)
 	return serve(ctx, listener, handlers.New(app, door), log)
 }
 
@@ -112,11 +112,11 @@ func serve(ctx context.Context, l net.Listener, h http.Handler, log *slog.Logger
 		return err
 	case <-ctx.Done():
 	}
-	log.Info("stopping: running requests may finish", "seconds", drainTime.Seconds())
+	log.InfoContext(ctx, "stopping: running requests may finish", "seconds", drainTime.Seconds())
 	drain, stop := context.WithTimeout(context.WithoutCancel(ctx), drainTime)
 	defer stop()
 	if err := server.Shutdown(drain); err != nil {
-		log.Warn("some requests did not finish in time", "error", err.Error())
+		log.WarnContext(ctx, "some requests did not finish in time", "error", err.Error())
 		return server.Close()
 	}
 	return nil

@@ -68,7 +68,7 @@ func VerifyPassword(hash, password string) bool {
 	}
 	at <- struct{}{}
 	defer func() { <-at }()
-	got := argon2.IDKey([]byte(password), salt, uint32(passes), uint32(memory), lanes, uint32(len(key))) //nolint:gosec // our own numbers
+	got := argon2.IDKey([]byte(password), salt, uint32(passes), uint32(memory), lanes, uint32(len(key)))
 	return subtle.ConstantTimeCompare(got, key) == 1 && hash != noHash
 }
 

@@ -109,6 +109,7 @@ func (c Clause) String() string {
 			quoted[i] = quote(v)
 		}
 		return s + " (" + strings.Join(quoted, ", ") + ")"
+	default:
 	}
 	if c.Numeric {
 		return s + " " + strconv.FormatFloat(c.Num, 'g', -1, 64)

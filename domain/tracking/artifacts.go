@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/url"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/slipway-ml/slipway/domain"
@@ -63,17 +64,31 @@ func CleanArtifactPath(p string) (string, error) {
 	if err := safePath(p); err != nil {
 		return "", err
 	}
-	for decoded := p; ; {
-		next, err := url.PathUnescape(decoded)
-		if err != nil || next == decoded {
-			break
-		}
+	decoded := p
+	for next := unescape(p); next != decoded; next = unescape(decoded) {
 		if err := safePath(next); err != nil {
 			return "", err
 		}
 		decoded = next
 	}
 	return p, nil
+}
+
+// unescape undoes one layer of percent-encoding. What only looks like an escape stays and hides nothing behind
+// it: other decoders, those of clients among them, are as forgiving.
+func unescape(p string) string {
+	var b strings.Builder
+	for i := 0; i < len(p); i++ {
+		if i+3 <= len(p) && p[i] == '%' {
+			if c, err := url.PathUnescape(p[i : i+3]); err == nil {
+				b.WriteString(c)
+				i += 2
+				continue
+			}
+		}
+		b.WriteByte(p[i])
+	}
+	return b.String()
 }
 
 func safePath(p string) error {
@@ -83,7 +98,7 @@ func safePath(p string) error {
 		bad = bad || part == "" || part == ".." || part == "." || drive || strings.HasPrefix(strings.ToLower(part), "file:")
 	}
 	for _, r := range p {
-		bad = bad || r < ' ' || r == 0x7f
+		bad = bad || unicode.IsControl(r)
 	}
 	if bad {
 		return domain.Fail(domain.Invalid, "artifact.path", "Invalid path: %q is not a plain relative path", short(strings.ToValidUTF8(p, "?")))

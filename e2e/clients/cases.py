@@ -2,7 +2,8 @@
 
 A case names its file in ../recorded. Words in braces are properties of world.World. `instead`
 lists the (status, error_code) pairs with which Slipway may answer where MLflow's own answer is a
-defect: a 500, an HTML page, a leaked SQL statement, or silent acceptance of nonsense.
+defect (a 500, an HTML page, a leaked SQL statement, or silent acceptance of nonsense), or where
+Slipway offers more: OR in filters.
 """
 
 from dataclasses import dataclass, field
@@ -141,7 +142,7 @@ RUNS = [
     post("POST_v2_runs_search_400_max", "runs/search", experiment_ids=["{experiment}"], max_results=50001),
     post("POST_v2_runs_search_400_zero", "runs/search", experiment_ids=["{experiment}"], max_results=0),
     post("POST_v2_runs_search_400_token", "runs/search", experiment_ids=["{experiment}"], page_token="garbage"),
-    post("POST_v2_runs_search_400_or", "runs/search", experiment_ids=["{experiment}"], filter="params.a = '1' OR params.b = '2'"),
+    post("POST_v2_runs_search_400_or", "runs/search", [SUCCESS], experiment_ids=["{experiment}"], filter="params.a = '1' OR params.b = '2'"),
     post("POST_v2_runs_search_400_entity", "runs/search", experiment_ids=["{experiment}"], filter="foo.bar = 1"),
     post("POST_v2_runs_search_400_value", "runs/search", experiment_ids=["{experiment}"], filter="metrics.a = 'x'"),
     post("POST_v2_runs_search_400_order", "runs/search", experiment_ids=["{experiment}"], order_by=["foo.bar"]),
@@ -277,7 +278,7 @@ LOGGED_MODELS = [
     post("POST_v2_logged-models_search_none", "logged-models/search", experiment_ids=[]),
     post("POST_v2_logged-models_search_400_no-experiments", "logged-models/search"),
     post("POST_v2_logged-models_search_400_entity", "logged-models/search", experiment_ids=["{experiment}"], filter="tag.t = '2'"),
-    post("POST_v2_logged-models_search_400_or", "logged-models/search", experiment_ids=["{experiment}"], filter="name = 'x' OR name = 'y'"),
+    post("POST_v2_logged-models_search_400_or", "logged-models/search", [SUCCESS], experiment_ids=["{experiment}"], filter="name = 'x' OR name = 'y'"),
     post("POST_v2_logged-models_search_400_order", "logged-models/search", experiment_ids=["{experiment}"], order_by=[{"field_name": "nope"}]),
     post("POST_v2_logged-models_search_400_dataset", "logged-models/search", experiment_ids=["{experiment}"], datasets=[{"dataset_digest": "1"}]),
     post("POST_v2_logged-models_search_400_other-token", "logged-models/search", experiment_ids=["{experiment}"], page_token="{models_token}"),

@@ -56,6 +56,8 @@ def mlflow_settings(server_url):
         patch.setenv("MPLBACKEND", "Agg")
         if token := os.environ.get("SLIPWAY_TOKEN"):
             patch.setenv("MLFLOW_TRACKING_TOKEN", token)
+        # Working out what a model imports takes a process and seconds each time, and asks no server.
+        patch.setattr(mlflow.models, "infer_pip_requirements", lambda *_, fallback=None, **__: fallback)
         mlflow.set_tracking_uri(server_url)
         yield
 

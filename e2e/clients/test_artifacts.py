@@ -174,8 +174,8 @@ class TestRest:
     def test_file_name_header_of_a_unicode_name(self, api, folder, run):
         api.put_artifact(f"{folder}/{quote('dé 件.txt')}", b"x")
         header = api.send("GET", "/get-artifact", query={"run_id": run, "path": "dé 件.txt"}).headers["Content-Disposition"]
-        assert header.startswith("attachment; filename=")
-        assert header.endswith("filename*=UTF-8''d%C3%A9%20%E4%BB%B6.txt")
+        assert header.startswith("attachment;")
+        assert "filename*=utf-8''d%c3%a9%20%e4%bb%b6.txt" in header.lower()
 
     def test_part_of_a_file(self, api, folder, run):
         api.put_artifact(f"{folder}/t.txt", b"0123456789")
@@ -219,7 +219,7 @@ HOSTILE = [
 # Accepted or answered with 500 by MLflow's own server.
 MORE_HOSTILE = [
     "/..%5cx", "/..%255cx", "/a%5cb", "/%5cabs", "/a%00b", "/%00", "/a%2500b", "//etc/passwd", "/%2fetc%2fpasswd", "/%252fetc%252fpasswd",
-    "/C:%5cx", "/C:/x", "/c%3a/x", "/./x", "/a/./b", "/.", "/%2e", "/a//b", "/a/", "/file:%2f%2f%2fetc%2fpasswd", "/x%0ay", "/x%0d%0ay",
+    "/C:%5cx", "/C:/x", "/c%3a/x", "/./x", "/a/./b", "/.", "/%2e", "/a//b", "/file:%2f%2f%2fetc%2fpasswd", "/x%0ay", "/x%0d%0ay",
 ]
 
 
@@ -240,6 +240,13 @@ class TestHostilePaths:
         response = api.send_exactly(method, f"{api.ARTIFACTS}/{folder}/sub{path}", data)
         assert 400 <= response.status_code < 500, f"{response.status_code} {response.text[:300]}"
         assert b"root:" not in response.content
+
+    @pytest.mark.slipway_only
+    @pytest.mark.parametrize("path", ["//etc/passwd", "/%2fetc%2fpasswd", "/%5cetc", "/C:%5cx", "/%2e%2e/x", "/%00"])
+    @pytest.mark.parametrize("method", ["PUT", "GET", "DELETE"])
+    def test_absolute(self, api, method, path):
+        response = api.send_exactly(method, api.ARTIFACTS + path, b"evil" if method == "PUT" else None)
+        assert 400 <= response.status_code < 500, f"{response.status_code} {response.text[:300]}"
 
     @pytest.mark.parametrize("path", [
         "..", "../x", "a/../../x", "/etc/passwd", "%2e%2e/x", "%252e%252e/x", "file:///etc/passwd",

@@ -80,6 +80,9 @@ func (r *Request) Absolute(path string) string {
 	return "http://" + r.Request().Host + path
 }
 
+// Secure reports whether browsers reach the server by https, so that cookies may insist on it.
+func (a *App) Secure() bool { return strings.HasPrefix(a.BaseURL, "https:") }
+
 // Around puts wrap around every handler of table.
 func Around(table []Route, wrap func(do func(*Request) error) func(*Request) error) []Route {
 	out := make([]Route, len(table))

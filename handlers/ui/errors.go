@@ -13,9 +13,8 @@ import (
 
 	"github.com/slipway-ml/slipway/domain"
 	"github.com/slipway-ml/slipway/handlers/route"
-	page "github.com/slipway-ml/slipway/web/page/errors"
-
 	"github.com/slipway-ml/slipway/web/i18n"
+	page "github.com/slipway-ml/slipway/web/page/errors"
 )
 
 // Answer shows what went wrong as a page. Who is nobody yet is sent to sign in instead.

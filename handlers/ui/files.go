@@ -108,7 +108,7 @@ func preview(r *route.Request, run, name string, a tracking.Artifact) (*runs.Pre
 	f, err := r.Blobs.Open(r.Ctx(), a.Digest)
 	if err != nil {
 		p.Problem = said(r.Ctx(), err)
-		return p, nil //nolint:nilerr // the page says so and the rest of it stands
+		return p, nil // the page says so and the rest of it stands
 	}
 	defer f.Close()
 	head, err := io.ReadAll(io.LimitReader(f, previewBytes))

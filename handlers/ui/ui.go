@@ -71,7 +71,7 @@ const flashCookie = "slipway_flash"
 // flash keeps a word on what was done for the next page.
 func flash(r *route.Request, key string, args ...any) {
 	r.SetCookie(&http.Cookie{
-		Name: flashCookie, Value: url.QueryEscape(i18n.T(r.Ctx(), key, args...)), Path: r.Prefix + "/", MaxAge: 30, HttpOnly: true, SameSite: http.SameSiteLaxMode,
+		Name: flashCookie, Value: url.QueryEscape(i18n.T(r.Ctx(), key, args...)), Path: r.Prefix + "/", MaxAge: 30, HttpOnly: true, SameSite: http.SameSiteLaxMode, Secure: r.Secure(),
 	})
 }
 
@@ -109,8 +109,9 @@ func words(ctx context.Context, err error) (string, bool) {
 	switch domain.KindOf(err) {
 	case domain.Invalid, domain.Exists, domain.Conflict, domain.Forbidden, domain.Unauthenticated, domain.RateLimited:
 		return said(ctx, err), true
+	default:
+		return "", false
 	}
-	return "", false
 }
 
 // form is a form's value without white space at its ends.
@@ -134,8 +135,8 @@ func savePreferences(r *route.Request) error {
 		}
 	}
 	const year = 365 * 24 * 60 * 60
-	r.SetCookie(&http.Cookie{ //nolint:gosec // scripts read it to switch without a round trip; it holds no secret
-		Name: layout.PrefsCookie, Value: url.QueryEscape(old.Change(values).String()), Path: r.Prefix + "/", MaxAge: year, SameSite: http.SameSiteLaxMode,
+	r.SetCookie(&http.Cookie{ // scripts read it to switch without a round trip
+		Name: layout.PrefsCookie, Value: url.QueryEscape(old.Change(values).String()), Path: r.Prefix + "/", MaxAge: year, SameSite: http.SameSiteLaxMode, Secure: r.Secure(),
 	})
 	return see(r, local(r, values.Get("next")))
 }

@@ -167,7 +167,7 @@ func (db *DB) readSQLite(ctx context.Context, fn func(Queryer) error) (err error
 	if err := s.do("BEGIN"); err != nil {
 		return err
 	}
-	defer s.do("ROLLBACK")
+	defer s.do("ROLLBACK") //nolint:errcheck // it only read
 	return fn(s)
 }
 

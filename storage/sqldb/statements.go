@@ -47,7 +47,7 @@ func (s *session) forget() {
 
 // ExecContext implements Queryer.
 func (s *session) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
-	st, err := s.stmt(query)
+	st, err := s.stmt(query) //nolint:sqlclosecheck // kept for the next time; forget closes it
 	if err != nil {
 		return nil, err
 	}
@@ -56,7 +56,7 @@ func (s *session) ExecContext(ctx context.Context, query string, args ...any) (s
 
 // QueryContext implements Queryer.
 func (s *session) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
-	st, err := s.stmt(query)
+	st, err := s.stmt(query) //nolint:sqlclosecheck // kept for the next time; forget closes it
 	if err != nil {
 		return nil, err
 	}

@@ -47,10 +47,10 @@ func (v View) complete(ctx context.Context) View {
 }
 
 func icon(status int) string {
-	switch {
-	case status == 404:
+	switch status {
+	case 404:
 		return "search"
-	case status == 401 || status == 403:
+	case 401, 403:
 		return "lock"
 	}
 	return "triangle-alert"
