@@ -15,7 +15,7 @@ import (
 func (db *DB) Like(column, placeholder string, fold bool) string {
 	switch {
 	case db.Engine == Postgres && fold:
-		return column + " ILIKE " + placeholder + " ESCAPE ''"
+		return column + " COLLATE " + db.folding + " ILIKE " + placeholder + " ESCAPE ''"
 	case db.Engine == Postgres:
 		return column + " LIKE " + placeholder + " ESCAPE ''"
 	case fold:

@@ -34,6 +34,8 @@ type DB struct {
 	name   string // SQLite only: the file and its settings
 	closed sync.Once
 
+	folding string // PostgreSQL only: the collation that knows upper and lower case
+
 	// SQLite only: the one writer with what waits for it, and the readers that are free.
 	writer  *session
 	queue   chan *job
@@ -80,7 +82,11 @@ func (db *DB) openPostgres(ctx context.Context, dsn string) error {
 	pool.SetMaxOpenConns(max(16, 4*runtime.NumCPU()))
 	pool.SetMaxIdleConns(max(8, 2*runtime.NumCPU()))
 	db.read, db.write = pool, pool
-	return pool.PingContext(ctx)
+	// Our columns are in byte order, which folds the case of ASCII alone. ICU knows all letters; without it the
+	// database's own locale has to do.
+	err = pool.QueryRowContext(ctx, `
+		SELECT CASE WHEN EXISTS (SELECT 1 FROM pg_collation WHERE collname = 'und-x-icu') THEN '"und-x-icu"' ELSE '"default"' END`).Scan(&db.folding)
+	return Classify(err)
 }
 
 // The pages that a commit leaves in the write-ahead log are moved into the file after 4000 of them
