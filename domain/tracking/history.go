@@ -133,11 +133,16 @@ func largest(before Metric, bucket, next []Metric) Metric {
 	}
 	if count > 0 {
 		x, y = x/count, y/count
+	} else { // as if the curve went on level
+		x, y = float64(next[0].Step), before.Value
 	}
 	best, area := bucket[0], -1.0
 	for _, m := range bucket {
 		a := math.Abs((float64(before.Step)-x)*(m.Value-before.Value) - (float64(before.Step)-float64(m.Step))*(y-before.Value))
-		if a > area || math.IsNaN(area) || math.IsNaN(best.Value) && !math.IsNaN(m.Value) {
+		if math.IsNaN(a) {
+			a = 0
+		}
+		if a > area || math.IsNaN(best.Value) && !math.IsNaN(m.Value) {
 			best, area = m, a
 		}
 	}

@@ -31,7 +31,7 @@ func (b *Batch) Check() (err error) {
 	checked := "" // batches repeat few keys
 	for i := range b.Metrics {
 		m := &b.Metrics[i]
-		if m.Key != checked || m.Timestamp < 0 {
+		if i == 0 || m.Key != checked || m.Timestamp < 0 {
 			if err := checkMetric(*m); err != nil {
 				return err
 			}

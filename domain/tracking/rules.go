@@ -94,14 +94,14 @@ func checkLocation(loc string) error {
 		return err
 	}
 	scheme, rest, ok := strings.Cut(loc, ":")
-	switch strings.ToLower(scheme) {
+	switch ok = ok && !strings.ContainsAny(loc, "#?\\\x00"); scheme {
 	case "mlflow-artifacts":
 		if clean, err := CleanArtifactPath(strings.TrimLeft(rest, "/")); ok && err == nil && rest == "/"+clean {
 			return nil
 		}
 	case "s3", "gs", "abfss", "https":
 		host, _, _ := strings.Cut(strings.TrimPrefix(rest, "//"), "/")
-		if ok && strings.HasPrefix(rest, "//") && host != "" && !strings.ContainsAny(loc, "#?\\\x00") && !strings.Contains(loc, "..") {
+		if ok && strings.HasPrefix(rest, "//") && host != "" && !strings.Contains(loc, "..") {
 			return nil
 		}
 	}

@@ -59,11 +59,11 @@ func CreateRun(ctx context.Context, tx Tx, g access.Grant, r Run) (Run, error) {
 }
 
 func runName(r Run) (string, error) {
-	switch tag := r.Tag(TagRunName); {
-	case r.Name != "" && tag != "" && r.Name != tag:
-		return "", domain.Fail(domain.Invalid, "run.two_names", "the run has two names, run_name %q and the tag mlflow.runName %q: give one, or the same twice", short(r.Name), short(tag))
-	case r.Name != "":
-		return truncate(r.Name, maxTagValue), nil
+	switch name, tag := truncate(r.Name, maxTagValue), r.Tag(TagRunName); {
+	case name != "" && tag != "" && name != tag:
+		return "", domain.Fail(domain.Invalid, "run.two_names", "the run has two names, run_name %q and the tag mlflow.runName %q: give one, or the same twice", short(name), short(tag))
+	case name != "":
+		return name, nil
 	case tag != "":
 		return tag, nil
 	default:
@@ -73,13 +73,19 @@ func runName(r Run) (string, error) {
 
 // cleanTags checks keys, cuts long values and keeps the last of each key.
 func cleanTags(tags []Tag) ([]Tag, error) {
+	at := make(map[string]int, len(tags)) // there may be very many
 	var out []Tag
 	for _, t := range tags {
 		if err := checkKey("tag", t.Key); err != nil {
 			return nil, err
 		}
 		t.Value = truncate(t.Value, maxTagValue)
-		out = withTag(out, t)
+		if i, twice := at[t.Key]; twice {
+			out[i] = t
+			continue
+		}
+		at[t.Key] = len(out)
+		out = append(out, t)
 	}
 	return out, nil
 }

@@ -138,17 +138,16 @@ class TestLifeCycle:
         assert client.search_logged_models([experiment]) == []
 
     @pytest.mark.slipway_only
-    def test_deleted_model_takes_no_writes(self, client, experiment):
+    def test_deleted_model_takes_no_writes(self, api, client, experiment):
         model = mlflow.initialize_logged_model(name="m", tags={"a": "1"}).model_id
         client.delete_logged_model(model)
-        for write in (
-            lambda: client.set_logged_model_tags(model, {"a": "2"}),
-            lambda: client.delete_logged_model_tag(model, "a"),
-            lambda: client.log_model_params(model, {"a": "1"}),
-            lambda: client.finalize_logged_model(model, "READY"),
-        ):
-            with refused(ABSENT):
-                write()
+        for method, path, body in [
+            ("PATCH", "/tags", {"tags": [{"key": "a", "value": "2"}]}),
+            ("DELETE", "/tags/a", {}),
+            ("POST", "/params", {"params": [{"key": "a", "value": "1"}]}),
+            ("PATCH", "", {"status": "LOGGED_MODEL_READY"}),
+        ]:
+            api.refused(ABSENT, method, f"logged-models/{model}{path}", {"model_id": model, **body})
 
     def test_unknown_model(self, api):
         for method, path, body in [

@@ -59,6 +59,8 @@ func classifyPostgres(e *pgconn.PgError, err error) error {
 		return exists(err)
 	case "23503":
 		return orphan(err)
+	case "22021": // PostgreSQL keeps no NUL and no broken UTF-8 in a text
+		return &domain.Error{Kind: domain.Invalid, Key: "text", Msg: "a name or value holds a NUL character or is not valid UTF-8", Err: err}
 	}
 	switch e.Code[:2] {
 	case "08", "53", "57", "40": // connection, resources, shutdown, rollback
