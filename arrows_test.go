@@ -5,6 +5,7 @@ import (
 	"go/parser"
 	"go/token"
 	"io/fs"
+	"os"
 	"path"
 	"path/filepath"
 	"strings"
@@ -34,8 +35,11 @@ func TestArrows(t *testing.T) {
 		if err != nil {
 			return err
 		}
-		if d.IsDir() && p != "." && (strings.HasPrefix(d.Name(), ".") || d.Name() == "node_modules" || d.Name() == "tools" || d.Name() == "var") {
-			return fs.SkipDir
+		if d.IsDir() && p != "." {
+			_, module := os.Stat(filepath.Join(p, "go.mod"))
+			if module == nil || strings.HasPrefix(d.Name(), ".") || d.Name() == "node_modules" || d.Name() == "var" {
+				return fs.SkipDir // another module, or none of the product's
+			}
 		}
 		if !strings.HasSuffix(p, ".go") || strings.HasSuffix(p, "_test.go") {
 			return nil

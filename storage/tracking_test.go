@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -267,7 +268,7 @@ func TestTrashOfExperiments(t *testing.T) {
 			return storagetest.TryWrite(t, db, access.ExperimentDelete, fn)
 		}
 		storagetest.Write(t, db, access.RunDelete, func(ctx context.Context, tx *storage.Tx, g access.Grant) error {
-			return tracking.DeleteRun(ctx, tx, g, before.ID, tx.Now().Add(-1))
+			return tracking.DeleteRun(ctx, tx, g, before.ID, tx.Now().Add(-time.Hour))
 		})
 		del := func(ctx context.Context, tx *storage.Tx, g access.Grant) error {
 			return tracking.DeleteExperiment(ctx, tx, g, e.ID, tx.Now())
