@@ -2,6 +2,7 @@ package storage
 
 import (
 	"context"
+	"encoding/json"
 	"strings"
 
 	"github.com/slipway-ml/slipway/domain/access"
@@ -62,6 +63,24 @@ func (t *Tx) withRoles(ctx context.Context) func(access.User, error) (access.Use
 			return err
 		}, `SELECT workspace_id, role FROM memberships WHERE user_id = $1`, u.ID)
 	}
+}
+
+// NamesOf tells the names of actors by their ids; one that is no account is called by its id.
+func (t *Tx) NamesOf(ctx context.Context, ids ...string) (map[string]string, error) {
+	out := map[string]string{}
+	for _, id := range ids {
+		out[id] = id
+	}
+	text, err := json.Marshal(ids)
+	if err != nil {
+		return nil, err
+	}
+	return out, t.each(ctx, func(row scanner) error {
+		var id, name string
+		err := row(&id, &name)
+		out[id] = name
+		return err
+	}, `SELECT id, name FROM users WHERE `+t.db.InTexts("id", "$1"), string(text))
 }
 
 // AddUser writes a new account, without roles.

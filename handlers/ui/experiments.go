@@ -67,11 +67,19 @@ func experimentsView(r *route.Request) (v experiments.ListView, err error) {
 	}
 	var page tracking.Page[tracking.Experiment]
 	var activity map[string]tracking.Activity
+	var names map[string]string
 	if err := r.DB.Read(r.Ctx(), g, func(tx *storage.Tx) error {
 		if page, err = tracking.SearchExperiments(r.Ctx(), tx, g, q); err != nil {
 			return err
 		}
-		activity, err = tx.ActivityOf(r.Ctx(), page.Items)
+		if activity, err = tx.ActivityOf(r.Ctx(), page.Items); err != nil {
+			return err
+		}
+		var makers []string
+		for _, e := range page.Items {
+			makers = append(makers, e.CreatedBy)
+		}
+		names, err = tx.NamesOf(r.Ctx(), makers...)
 		return err
 	}); err != nil {
 		return v, err
@@ -79,7 +87,7 @@ func experimentsView(r *route.Request) (v experiments.ListView, err error) {
 	for _, e := range page.Items {
 		a := activity[e.ID]
 		v.Rows = append(v.Rows, experiments.Row{
-			ID: e.ID, Name: e.Name, Runs: a.Runs, LastActivity: instant(max(a.Last, e.UpdatedAt)), Created: instant(e.CreatedAt), CreatedBy: e.CreatedBy,
+			ID: e.ID, Name: e.Name, Runs: a.Runs, LastActivity: instant(max(a.Last, e.UpdatedAt)), Created: instant(e.CreatedAt), CreatedBy: names[e.CreatedBy],
 			Tags: shownTags(e.Tags), Deleted: e.Deleted(), Default: e.ID == "0",
 		})
 	}

@@ -48,8 +48,12 @@ func showModel(r *route.Request) error {
 			}
 		}
 		if at, ours := tracking.StorePath(m.ArtifactURI); ours {
-			files, err = tx.ArtifactEntries(r.Ctx(), m.Workspace, at)
+			if files, err = tx.ArtifactEntries(r.Ctx(), m.Workspace, at); err != nil {
+				return m, err
+			}
 		}
+		people, err := tx.NamesOf(r.Ctx(), m.CreatedBy)
+		m.CreatedBy = people[m.CreatedBy]
 		return m, err
 	})
 	if err != nil {

@@ -53,17 +53,26 @@ func listRuns(r *route.Request) error {
 		return err
 	}
 	var e tracking.Experiment
+	var names map[string]string
 	page, err := route.Read(r, func(tx *storage.Tx) (page tracking.Page[tracking.Run], err error) {
 		if e, err = tracking.ExperimentByID(r.Ctx(), tx, seeing, r.Param("id")); err != nil {
 			return page, err
 		}
-		return tracking.SearchRuns(r.Ctx(), tx, r.Grant, q)
+		if page, err = tracking.SearchRuns(r.Ctx(), tx, r.Grant, q); err != nil {
+			return page, err
+		}
+		makers := []string{e.CreatedBy}
+		for _, run := range page.Items {
+			makers = append(makers, run.CreatedBy)
+		}
+		names, err = tx.NamesOf(r.Ctx(), makers...)
+		return page, err
 	})
 	if err != nil {
 		return err
 	}
 	v.Experiment = runs.Experiment{
-		ID: e.ID, Name: e.Name, Location: e.ArtifactLocation, CreatedBy: e.CreatedBy, Created: instant(e.CreatedAt),
+		ID: e.ID, Name: e.Name, Location: e.ArtifactLocation, CreatedBy: names[e.CreatedBy], Created: instant(e.CreatedAt),
 		Tags: shownTags(e.Tags), Deleted: e.Deleted(), Default: e.ID == "0",
 	}
 	for _, t := range e.Tags {
@@ -76,7 +85,7 @@ func listRuns(r *route.Request) error {
 	for i, run := range page.Items {
 		v.Rows = append(v.Rows, runs.Row{
 			ID: run.ID, Name: run.Name, Status: string(run.Status), Start: instant(run.StartTime), Duration: duration(r, run),
-			User: cmp.Or(run.UserID, run.CreatedBy), Cells: cells[i], Deleted: run.Deleted(),
+			User: cmp.Or(run.UserID, names[run.CreatedBy]), Cells: cells[i], Deleted: run.Deleted(),
 		})
 	}
 	path := "/experiments/" + e.ID
@@ -231,7 +240,11 @@ func runView(r *route.Request) (v runs.ShowView, err error) {
 			}
 			curves[m.Key] = s[0].Points
 		}
-		models, err = runModels(r, tx, run)
+		if models, err = runModels(r, tx, run); err != nil {
+			return err
+		}
+		names, err := tx.NamesOf(r.Ctx(), run.CreatedBy)
+		run.CreatedBy = names[run.CreatedBy]
 		return err
 	}); err != nil {
 		return v, err
