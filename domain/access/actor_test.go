@@ -2,6 +2,7 @@ package access
 
 import (
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/slipway-ml/slipway/domain"
@@ -28,22 +29,7 @@ var (
 	}
 )
 
-func in(words string, c Class) bool {
-	for len(words) > 0 {
-		word, rest := words, ""
-		for i := range words {
-			if words[i] == ' ' {
-				word, rest = words[:i], words[i+1:]
-				break
-			}
-		}
-		if word == string(c) {
-			return true
-		}
-		words = rest
-	}
-	return false
-}
+func in(words string, c Class) bool { return slices.Contains(strings.Fields(words), string(c)) }
 
 func TestMay(t *testing.T) {
 	asked := 0

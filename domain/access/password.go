@@ -55,7 +55,7 @@ func VerifyPassword(hash, password string) bool {
 	var version, memory, passes int
 	var lanes uint8
 	parts := strings.Split(hash, "$")
-	if len(parts) != 6 || len(password) > maxPassword {
+	if len(parts) != 6 || parts[0] != "" || parts[1] != "argon2id" || len(password) > maxPassword {
 		return false
 	}
 	if _, err := fmt.Sscanf(parts[2]+" "+parts[3], "v=%d m=%d,t=%d,p=%d", &version, &memory, &passes, &lanes); err != nil || version != argon2.Version {

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"os"
 	"runtime"
 	"strings"
 	"sync"
@@ -203,6 +204,17 @@ func (db *DB) Backup(ctx context.Context, file string) error {
 	if db.Engine != SQLite {
 		return errors.New("sqldb: backup copies SQLite only")
 	}
-	_, err := db.read.ExecContext(ctx, `VACUUM INTO $1`, file)
-	return Classify(err)
+	made, err := os.OpenFile(file, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600) // never over what is there
+	if err != nil {
+		return err
+	}
+	pool, err := sql.Open("sqlite", db.name) // the readers may not write, not even a copy
+	if err = errors.Join(err, made.Close()); err != nil {
+		return err
+	}
+	defer pool.Close()
+	if _, err := pool.ExecContext(ctx, `VACUUM INTO $1`, file); err != nil {
+		return errors.Join(Classify(err), os.Remove(file))
+	}
+	return nil
 }
