@@ -69,49 +69,78 @@ func SampleHistories(ctx context.Context, tx Tx, g access.Grant, q SampleQuery) 
 		if err != nil {
 			return nil, err
 		}
-		var ms []Metric
+		var ps []sample
 		if err := h.Each(func(m Metric) error {
 			if (q.From == nil || m.Step >= *q.From) && (q.To == nil || m.Step <= *q.To) {
-				ms = append(ms, m)
+				ps = append(ps, sample{m.Step, m.Timestamp, m.Value})
 			}
 			return nil
 		}); err != nil {
 			return nil, err
 		}
-		out = append(out, RunSample{id, Sample(ms, q.Points)})
+		out = append(out, RunSample{id, metrics(q.Key, reduce(ps, q.Points))})
 	}
 	return out, nil
 }
 
-// Sample orders ms by (step, timestamp) and reduces them to n points: the first, the last, and of each
-// bucket between them the one that makes the largest triangle with the point kept before and the mean
+// Sample orders ms, points of one metric, by (step, timestamp) and reduces them to n: the first, the last, and
+// of each bucket between them the one that makes the largest triangle with the point kept before and the mean
 // of the next bucket (Steinarsson, "Downsampling Time Series for Visual Representation", 2013). NaN
 // counts as a triangle without area, so it is kept only where its bucket has nothing else.
 func Sample(ms []Metric, n int) []Metric {
-	slices.SortStableFunc(ms, func(a, b Metric) int {
-		if a.Step != b.Step {
-			return compareInt(a.Step, b.Step)
-		}
-		return compareInt(a.Timestamp, b.Timestamp)
-	})
-	if len(ms) <= n {
+	if len(ms) == 0 {
 		return ms
 	}
-	if n <= 2 {
-		return []Metric{ms[0], ms[len(ms)-1]}[2-n:]
+	ps := make([]sample, len(ms))
+	for i, m := range ms {
+		ps[i] = sample{m.Step, m.Timestamp, m.Value}
 	}
-	out := make([]Metric, 1, n)
-	out[0] = ms[0]
-	width := float64(len(ms)-2) / float64(n-2)
+	return metrics(ms[0].Key, reduce(ps, n))
+}
+
+// sample is a point without its name: a million of them are 24 MB.
+type sample struct {
+	step, timestamp int64
+	value           float64
+}
+
+func metrics(key string, ps []sample) []Metric {
+	out := make([]Metric, len(ps))
+	for i, p := range ps {
+		out[i] = Metric{Key: key, Step: p.step, Timestamp: p.timestamp, Value: p.value}
+	}
+	return out
+}
+
+// reduce is Sample's rule.
+func reduce(ps []sample, n int) []sample {
+	byStep := func(a, b sample) int {
+		if a.step != b.step {
+			return compareInt(a.step, b.step)
+		}
+		return compareInt(a.timestamp, b.timestamp)
+	}
+	if !slices.IsSortedFunc(ps, byStep) {
+		slices.SortStableFunc(ps, byStep)
+	}
+	if len(ps) <= n {
+		return ps
+	}
+	if n <= 2 {
+		return []sample{ps[0], ps[len(ps)-1]}[2-n:]
+	}
+	out := make([]sample, 1, n)
+	out[0] = ps[0]
+	width := float64(len(ps)-2) / float64(n-2)
 	for i := range n - 2 {
 		from, to := 1+int(float64(i)*width), 1+int(float64(i+1)*width)
-		next := ms[to:min(1+int(float64(i+2)*width), len(ms))]
+		next := ps[to:min(1+int(float64(i+2)*width), len(ps))]
 		if len(next) == 0 {
-			next = ms[len(ms)-1:]
+			next = ps[len(ps)-1:]
 		}
-		out = append(out, largest(out[len(out)-1], ms[from:to], next))
+		out = append(out, largest(out[len(out)-1], ps[from:to], next))
 	}
-	return append(out, ms[len(ms)-1])
+	return append(out, ps[len(ps)-1])
 }
 
 func compareInt(a, b int64) int {
@@ -124,25 +153,25 @@ func compareInt(a, b int64) int {
 	return 0
 }
 
-func largest(before Metric, bucket, next []Metric) Metric {
+func largest(before sample, bucket, next []sample) sample {
 	var x, y, count float64
 	for _, m := range next {
-		if !math.IsNaN(m.Value) {
-			x, y, count = x+float64(m.Step), y+m.Value, count+1
+		if !math.IsNaN(m.value) {
+			x, y, count = x+float64(m.step), y+m.value, count+1
 		}
 	}
 	if count > 0 {
 		x, y = x/count, y/count
 	} else { // as if the curve went on level
-		x, y = float64(next[0].Step), before.Value
+		x, y = float64(next[0].step), before.value
 	}
 	best, area := bucket[0], -1.0
 	for _, m := range bucket {
-		a := math.Abs((float64(before.Step)-x)*(m.Value-before.Value) - (float64(before.Step)-float64(m.Step))*(y-before.Value))
+		a := math.Abs((float64(before.step)-x)*(m.value-before.value) - (float64(before.step)-float64(m.step))*(y-before.value))
 		if math.IsNaN(a) {
 			a = 0
 		}
-		if a > area || math.IsNaN(best.Value) && !math.IsNaN(m.Value) {
+		if a > area || math.IsNaN(best.value) && !math.IsNaN(m.value) {
 			best, area = m, a
 		}
 	}

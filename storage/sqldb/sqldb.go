@@ -93,7 +93,7 @@ func (db *DB) openPostgres(ctx context.Context, dsn string) error {
 // The pages that a commit leaves in the write-ahead log are moved into the file after 4000 of them
 // (16 MiB): often enough to keep the log small, seldom enough not to be felt.
 const sqlitePragmas = "_pragma=busy_timeout(10000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=foreign_keys(1)" +
-	"&_pragma=wal_autocheckpoint(4000)&_pragma=journal_size_limit(67108864)&_pragma=temp_store(MEMORY)"
+	"&_pragma=wal_autocheckpoint(4000)&_pragma=journal_size_limit(67108864)&_pragma=temp_store(MEMORY)&_pragma=cache_size(-16000)"
 
 func (db *DB) openSQLite(ctx context.Context, path string) error {
 	db.Engine = SQLite
