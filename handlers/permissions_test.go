@@ -31,7 +31,9 @@ func table(t *testing.T) []route.Route {
 // docs/permissions.md is the route table in words, so that a change of who may do what shows in review.
 func TestPermissionsPage(t *testing.T) {
 	rows := table(t)
-	slices.SortStableFunc(rows, func(a, b route.Route) int { return cmp.Or(cmp.Compare(a.Path, b.Path), cmp.Compare(a.Method, b.Method)) })
+	slices.SortStableFunc(rows, func(a, b route.Route) int {
+		return cmp.Or(cmp.Compare(a.Path, b.Path), cmp.Compare(a.Method, b.Method))
+	})
 	var b strings.Builder
 	b.WriteString("# Who may do what\n\nMade from the route table; do not edit. `go test ./handlers -run TestPermissionsPage -update` writes it anew.\n\n")
 	b.WriteString("A permission belongs to a class; roles and token scopes are sets of classes. A request needs its permission from its role *and*, if it uses a token, from one of the token's scopes.\n\n")

@@ -118,8 +118,10 @@ func TestBasicPasswordsAreForgottenOnChange(t *testing.T) {
 	get := func(name string) int {
 		return s.Do(http.MethodGet, getDefault, "", "Authorization", basic(name, handlertest.Password)).Status
 	}
-	if get("vic") != 200 || get("vic") != 200 {
-		t.Fatal("a good password is refused")
+	for range 2 { // the second from memory
+		if got := get("vic"); got != 200 {
+			t.Fatalf("a good password is refused: %d", got)
+		}
 	}
 	admin := []string{"Cookie", s.Form("/sign-in", "name=ada&password=four+unrelated+words").Cookie("slipway_session")}
 	if a := s.Form("/users/"+vic.ID+"/password", "password=quite+another+phrase", admin...); a.Status != 303 {

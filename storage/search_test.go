@@ -166,6 +166,7 @@ func place(r tracking.Run, o tracking.Order) (lane int, n float64, s string) {
 			return 0, 0, v
 		}
 		return 2, 0, ""
+	default:
 	}
 	s, n, isNumber := attribute(r, o.Key)
 	if isNumber && o.Key == "end_time" && n == 0 {
@@ -258,6 +259,7 @@ func compares(c search.Clause, r tracking.Run) bool {
 		return slices.ContainsFunc(r.Datasets, func(d tracking.DatasetInput) bool {
 			return text(c, map[string]string{"name": d.Dataset.Name, "digest": d.Dataset.Digest, "context": d.Tags[0].Value}[c.Key])
 		})
+	default:
 	}
 	s, n, isNumber := attribute(r, c.Key)
 	if isNumber {

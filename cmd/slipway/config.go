@@ -181,13 +181,14 @@ func (c configPrintCmd) Run(s streams) error {
 	})
 }
 
-// redact takes the password out of a database URL, wherever it may stand.
+// redact takes the password out of a database URL, wherever it may stand. What is no proper URL, maybe because a
+// character of the password in it should have been encoded, is not shown at all.
 func redact(dsn string) string {
 	if dsn == "" {
 		return ""
 	}
 	u, err := url.Parse(dsn)
-	if err != nil || u.Scheme == "" {
+	if err != nil || u.Scheme == "" || u.Opaque != "" || u.Fragment != "" || strings.Contains(u.Path+u.RawQuery, "@") {
 		return "(set; not a URL, so not shown)"
 	}
 	if _, set := u.User.Password(); set {

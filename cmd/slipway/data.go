@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 )
 
 type migrateCmd struct {
@@ -41,6 +42,9 @@ func (c backupCmd) Run(ctx context.Context, s streams) error {
 	}
 	if _, err := os.Stat(c.File); !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("%s exists already: name a new file", c.File)
+	}
+	if _, err := os.Stat(filepath.Join(c.Data, databaseFile)); err != nil {
+		return fmt.Errorf("there is no database to copy: %w", err)
 	}
 	db, err := c.open(ctx)
 	if err != nil {

@@ -21,6 +21,7 @@ var examples = map[string]string{
 	"user create":  `  echo "$PASSWORD" | slipway user create ada --role editor --password-stdin`,
 	"user passwd":  `  echo "$PASSWORD" | slipway user passwd ada --password-stdin`,
 	"user disable": `  slipway user disable ada`,
+	"user enable":  `  slipway user enable ada`,
 	"user list":    `  slipway user list --data /var/lib/slipway`,
 	"token":        `  slipway token create --user ci --name nightly --scope write --expires 90d`,
 	"token create": `  export MLFLOW_TRACKING_TOKEN=$(slipway token create --user ada --name laptop --scope read --scope write --expires 90d)`,

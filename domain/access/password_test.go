@@ -21,7 +21,12 @@ func TestPasswordHashes(t *testing.T) {
 		password string
 		want     bool
 	}{
-		{good, true}, {"", false}, {good + " ", false}, {good[1:], false}, {strings.ToUpper(good), false}, {good + "\x00", false},
+		{good, true},
+		{"", false},
+		{good + " ", false},
+		{good[1:], false},
+		{strings.ToUpper(good), false},
+		{good + "\x00", false},
 		{strings.Repeat("x", maxPassword+1), false},
 	} {
 		if got := VerifyPassword(hash, c.password); got != c.want {

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/slipway-ml/slipway/domain"
 	"github.com/slipway-ml/slipway/domain/event"
@@ -279,7 +280,7 @@ func CreateToken(ctx context.Context, tx Tx, g Grant, p Perm, t Token, secret st
 		return t, err
 	}
 	t.Name = strings.TrimSpace(t.Name)
-	if t.Name == "" || len(t.Name) > 100 {
+	if t.Name == "" || utf8.RuneCountInString(t.Name) > 100 {
 		return t, domain.Fail(domain.Invalid, "token.name", "give the token a name of at most 100 characters")
 	}
 	if len(t.Scopes) == 0 {

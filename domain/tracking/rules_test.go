@@ -86,8 +86,16 @@ func TestTruncate(t *testing.T) {
 		n    int
 		want string
 	}{
-		{"", 0, ""}, {"", 3, ""}, {"abc", 3, "abc"}, {"abcd", 3, "abc"}, {"abcd", 0, ""},
-		{"äöü", 3, "äöü"}, {"äöüß", 3, "äöü"}, {"日本語文", 2, "日本"}, {"🚀🚀🚀", 2, "🚀🚀"}, {"e\u0301e", 1, "e"},
+		{"", 0, ""},
+		{"", 3, ""},
+		{"abc", 3, "abc"},
+		{"abcd", 3, "abc"},
+		{"abcd", 0, ""},
+		{"äöü", 3, "äöü"},
+		{"äöüß", 3, "äöü"},
+		{"日本語文", 2, "日本"},
+		{"🚀🚀🚀", 2, "🚀🚀"},
+		{"e\u0301e", 1, "e"},
 	} {
 		if got := truncate(c.in, c.n); got != c.want {
 			t.Errorf("%q to %d: got %q, want %q", c.in, c.n, got, c.want)
@@ -119,9 +127,16 @@ func TestShort(t *testing.T) {
 
 func TestCheckExperimentName(t *testing.T) {
 	for _, c := range []struct{ name, want string }{
-		{"a", ""}, {"/Users/ada/first", ""}, {"a/../b #1 100%", ""}, {strings.Repeat("n", 500), ""}, {strings.Repeat("ñ", 500), ""},
-		{"", "experiment.name_empty"}, {" \t\n", "experiment.name_empty"}, {"\u00a0", "experiment.name_empty"},
-		{strings.Repeat("n", 501), "experiment.name_long"}, {strings.Repeat("ñ", 501), "experiment.name_long"},
+		{"a", ""},
+		{"/Users/ada/first", ""},
+		{"a/../b #1 100%", ""},
+		{strings.Repeat("n", 500), ""},
+		{strings.Repeat("ñ", 500), ""},
+		{"", "experiment.name_empty"},
+		{" \t\n", "experiment.name_empty"},
+		{"\u00a0", "experiment.name_empty"},
+		{strings.Repeat("n", 501), "experiment.name_long"},
+		{strings.Repeat("ñ", 501), "experiment.name_long"},
 	} {
 		wantKey(t, strconv.Quote(c.name), checkExperimentName(c.name), c.want)
 	}
@@ -129,9 +144,20 @@ func TestCheckExperimentName(t *testing.T) {
 
 func TestCheckExperimentID(t *testing.T) {
 	for _, c := range []struct{ id, want string }{
-		{"0", ""}, {"12", ""}, {"007", ""}, {"99999999999999999999", ""},
-		{"-1", "experiment.id"}, {"+1", "experiment.id"}, {"1.0", "experiment.id"}, {"1e3", "experiment.id"}, {"0x1", "experiment.id"}, {" 1", "experiment.id"},
-		{"one", "experiment.id"}, {"1;--", "experiment.id"}, {"１", "experiment.id"}, {"1\x00", "experiment.id"},
+		{"0", ""},
+		{"12", ""},
+		{"007", ""},
+		{"99999999999999999999", ""},
+		{"-1", "experiment.id"},
+		{"+1", "experiment.id"},
+		{"1.0", "experiment.id"},
+		{"1e3", "experiment.id"},
+		{"0x1", "experiment.id"},
+		{" 1", "experiment.id"},
+		{"one", "experiment.id"},
+		{"1;--", "experiment.id"},
+		{"１", "experiment.id"},
+		{"1\x00", "experiment.id"},
 	} {
 		wantKey(t, strconv.Quote(c.id), checkExperimentID(c.id), c.want)
 	}
@@ -229,8 +255,12 @@ func TestAcceptedLocationsAreFound(t *testing.T) {
 
 func TestStorable(t *testing.T) {
 	for _, c := range []struct{ in, want float64 }{
-		{0, 0}, {-1.5, -1.5}, {math.MaxFloat64, math.MaxFloat64}, {math.SmallestNonzeroFloat64, math.SmallestNonzeroFloat64},
-		{math.Inf(1), math.MaxFloat64}, {math.Inf(-1), -math.MaxFloat64},
+		{0, 0},
+		{-1.5, -1.5},
+		{math.MaxFloat64, math.MaxFloat64},
+		{math.SmallestNonzeroFloat64, math.SmallestNonzeroFloat64},
+		{math.Inf(1), math.MaxFloat64},
+		{math.Inf(-1), -math.MaxFloat64},
 	} {
 		if got := storable(c.in); got != c.want {
 			t.Errorf("%v is kept as %v, want %v", c.in, got, c.want)
@@ -280,8 +310,14 @@ func TestStatus(t *testing.T) {
 		s            Status
 		known, ended bool
 	}{
-		{Running, true, false}, {Scheduled, true, false}, {Finished, true, true}, {Failed, true, true}, {Killed, true, true},
-		{"", false, false}, {"finished", false, false}, {"UNKNOWN", false, false},
+		{Running, true, false},
+		{Scheduled, true, false},
+		{Finished, true, true},
+		{Failed, true, true},
+		{Killed, true, true},
+		{"", false, false},
+		{"finished", false, false},
+		{"UNKNOWN", false, false},
 	} {
 		if c.s.Known() != c.known || c.s.Ended() != c.ended {
 			t.Errorf("%q: known %v, ended %v", c.s, c.s.Known(), c.s.Ended())

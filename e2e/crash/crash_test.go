@@ -76,7 +76,7 @@ func crash(t *testing.T, binary string, flags ...string) {
 		for _, w := range writers {
 			wg.Go(func() { w.writeUntilGone(s.url) })
 		}
-		time.Sleep(time.Duration(rand.IntN(250)) * time.Millisecond) //nolint:forbidigo // a random moment is what is tested
+		time.Sleep(time.Duration(rand.IntN(250)) * time.Millisecond) // a random moment is what is tested
 		s.kill(t)
 		wg.Wait()
 		s = start(t, binary, data, flags...)
