@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/slipway-ml/slipway/domain"
 	"github.com/slipway-ml/slipway/domain/search"
 	"github.com/slipway-ml/slipway/domain/tracking"
 	"github.com/slipway-ml/slipway/storage/sqldb"
@@ -222,7 +223,7 @@ func find[T any](ctx context.Context, t *Tx, p page, after []any, n int, fields 
 	keys := p.columns()
 	q := "SELECT " + p.cols + ", " + strings.Join(keys, ", ") + " FROM " + p.from + " WHERE " + p.where.String() +
 		" ORDER BY " + p.order() + " LIMIT " + strconv.Itoa(n)
-	return list(ctx, t, func(scan scanner) (r row[T], err error) {
+	out, err := list(ctx, t, func(scan scanner) (r row[T], err error) {
 		dest, finish := fields(&r.item)
 		r.place = make([]any, len(keys))
 		for i := range keys {
@@ -232,6 +233,11 @@ func find[T any](ctx context.Context, t *Tx, p page, after []any, n int, fields 
 		finish()
 		return r, err
 	}, q, p.where.args...)
+	if after != nil && domain.KindOf(err) == domain.Internal && ctx.Err() == nil {
+		// Somebody made a token up, with a text where the order has numbers: PostgreSQL minds.
+		return nil, fmt.Errorf("%w (%w)", badToken(), err)
+	}
+	return out, err
 }
 
 // place is a row's keys in a token's form.

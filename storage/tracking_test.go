@@ -2,6 +2,7 @@ package storage_test
 
 import (
 	"context"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"math"
@@ -232,6 +233,33 @@ func TestBadPageTokens(t *testing.T) {
 				if _, err := tracking.SearchRuns(ctx, tx, g, tracking.Query{Experiments: []string{"0"}, Limit: 1, After: bad}); domain.KindOf(err) != domain.Invalid {
 					t.Errorf("search token %.20q: %v", bad, err)
 				}
+			}
+			return nil
+		})
+	})
+}
+
+// A token with the mark of the search but values of other types is refused, or finds something, on both engines.
+func TestForgedPageTokens(t *testing.T) {
+	storagetest.Each(t, func(t *testing.T, db *storage.DB) {
+		createRun(t, db, tracking.Run{StartTime: 1})
+		createRun(t, db, tracking.Run{StartTime: 2})
+		storagetest.Read(t, db, access.RunRead, func(ctx context.Context, tx *storage.Tx, g access.Grant) error {
+			q := tracking.Query{Experiments: []string{"0"}, Limit: 1}
+			page, err := tracking.SearchRuns(ctx, tx, g, q)
+			if err != nil || page.Next == "" {
+				t.Fatalf("no second page: %v", err)
+			}
+			b, err := base64.RawURLEncoding.DecodeString(page.Next)
+			if err != nil {
+				return err
+			}
+			q.After = base64.RawURLEncoding.EncodeToString([]byte(strings.Replace(string(b), "[2,", `["two",`, 1)))
+			if q.After == page.Next {
+				t.Fatalf("nothing was forged: %s", b)
+			}
+			if _, err := tracking.SearchRuns(ctx, tx, g, q); err != nil && domain.KindOf(err) != domain.Invalid {
+				t.Errorf("got %v", err)
 			}
 			return nil
 		})

@@ -6,6 +6,10 @@
   const $ = (selector, from = document) => from.querySelector(selector);
   const $$ = (selector, from = document) => [...from.querySelectorAll(selector)];
 
+  // ---- The address that the MLflow client prints, /#/experiments/1/runs/abc, leads to the run ----
+  const printed = /^#\/experiments\/(\w+)(?:\/runs\/(\w+))?/.exec(location.hash);
+  if (printed) location.replace(root.dataset.base + (printed[2] ? `/runs/${printed[2]}` : `/experiments/${printed[1]}`));
+
   // ---- Live region: what changed, for people who do not see it change ----
   const say = (text) => {
     const live = $('#live');
