@@ -297,8 +297,8 @@ func charted(run tracking.Run, tab string) []tracking.Metric {
 	slices.SortStableFunc(ms, func(a, b tracking.Metric) int {
 		return cmp.Compare(boolInt(strings.HasPrefix(a.Key, "system/")), boolInt(strings.HasPrefix(b.Key, "system/")))
 	})
-	if tab == runs.TabOverview { // a curve first, a single value is on its tile
-		slices.SortStableFunc(ms, func(a, b tracking.Metric) int { return cmp.Compare(boolInt(a.Step == 0), boolInt(b.Step == 0)) })
+	if tab == runs.TabOverview { // curves only: a single value is on its tile
+		ms = slices.DeleteFunc(ms, func(m tracking.Metric) bool { return m.Step == 0 })
 	}
 	return ms[:min(most, len(ms))]
 }
