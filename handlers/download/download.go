@@ -2,6 +2,7 @@
 package download
 
 import (
+	"fmt"
 	"mime"
 	"net/http"
 	"net/url"
@@ -48,6 +49,9 @@ func Inline(r *route.Request, a tracking.Artifact) error {
 
 func send(r *route.Request, a tracking.Artifact, disposition string) error {
 	f, err := r.Blobs.Open(r.Ctx(), a.Digest)
+	if domain.KindOf(err) == domain.NotFound { // its row is there: the bytes were lost, which is no mistake of the caller
+		err = fmt.Errorf("artifact %s: the store lost its bytes: %s", a.Path, err.Error())
+	}
 	if err != nil {
 		return err
 	}
