@@ -37,6 +37,12 @@ func TestLocalModeAnswersOnlyToThisMachine(t *testing.T) {
 	if a := s.Do(http.MethodGet, "/experiments", ""); a.Status != 200 || !strings.Contains(a.Body, "/setup") {
 		t.Errorf("local mode shows no way to the first account: %d", a.Status)
 	}
+	if a := s.Do(http.MethodGet, "/account", ""); a.Status != 200 || strings.Contains(a.Body, "/account/tokens") || strings.Contains(a.Body, "/account/password") {
+		t.Errorf("the local user, who has no account, is offered a token or a password: %d", a.Status)
+	}
+	if a := s.Form("/account/tokens", "name=x&scope=read&expires=30d"); a.Status != 409 {
+		t.Errorf("a token of nobody: %d", a.Status)
+	}
 	s.User("ada", access.Admin) // as the command line does while the server runs
 	if a := s.Do(http.MethodGet, getDefault, ""); a.Status != 401 || a.Header.Get("WWW-Authenticate") == "" {
 		t.Errorf("after the first account: %d %v", a.Status, a.Header)

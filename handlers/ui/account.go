@@ -107,6 +107,12 @@ func (p pages) changePassword(r *route.Request) error {
 var lifetimes = map[string]time.Duration{"30d": 30 * 24 * time.Hour, "90d": 90 * 24 * time.Hour, "365d": 365 * 24 * time.Hour, "never": 0}
 
 func (p pages) createToken(r *route.Request) error {
+	if here, err := p.door.Local(r.Ctx()); here || err != nil {
+		if err == nil {
+			err = domain.Fail(domain.Conflict, "token.local", "a token belongs to an account, and there is none yet: create the first account")
+		}
+		return err
+	}
 	values, err := r.FormParams()
 	if err != nil {
 		return domain.Fail(domain.Invalid, "form.unreadable", "the form could not be read: send it again")

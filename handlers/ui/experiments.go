@@ -40,7 +40,7 @@ func listExperiments(r *route.Request) error {
 	if err != nil {
 		return err
 	}
-	return r.Render(filterStatus(v.Problem), experiments.List(v))
+	return r.Render(filterStatus(r, v.Problem), experiments.List(v))
 }
 
 // likeName reads plain words as a part of a name: not everybody comes with a query.
@@ -91,7 +91,17 @@ func experimentsView(r *route.Request) (v experiments.ListView, err error) {
 			Tags: shownTags(e.Tags), Deleted: e.Deleted(), Default: e.ID == "0",
 		})
 	}
-	v.FirstUse = v.Query == "" && v.View == "active" && q.After == "" && (len(v.Rows) == 0 || len(v.Rows) == 1 && v.Rows[0].ID == "0" && v.Rows[0].Runs == 0)
+	if v.FirstUse = v.Query == "" && v.View == "active" && q.After == "" && (len(v.Rows) == 0 || len(v.Rows) == 1 && v.Rows[0].ID == "0" && v.Rows[0].Runs == 0); v.FirstUse {
+		q.View, q.Limit = tracking.DeletedOnly, 1
+		var trash tracking.Page[tracking.Experiment]
+		if err := r.DB.Read(r.Ctx(), g, func(tx *storage.Tx) error {
+			trash, err = tracking.SearchExperiments(r.Ctx(), tx, g, q)
+			return err
+		}); err != nil {
+			return v, err
+		}
+		v.FirstUse = len(trash.Items) == 0
+	}
 	v.Pager = pager(r, page.Next, "/experiments", "#experiments")
 	v.Pager.Shown = experiments.Shown(r.Ctx(), len(v.Rows), -1)
 	return v, nil
@@ -113,9 +123,11 @@ func problem(r *route.Request, err error, own bool) component.FilterProblem {
 	return component.FilterProblem{Message: said(r.Ctx(), err), At: at}
 }
 
-// filterStatus says that a list has a filter it could not read; it is shown without it.
-func filterStatus(p component.FilterProblem) int {
+// filterStatus says that a list has a filter it could not read; it is shown without it. A page that only asked
+// for the part keeps its list, and with it the address.
+func filterStatus(r *route.Request, p component.FilterProblem) int {
 	if p.Message != "" {
+		r.Response().Header().Set("HX-Push-Url", "false")
 		return http.StatusBadRequest
 	}
 	return http.StatusOK

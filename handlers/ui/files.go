@@ -12,6 +12,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/slipway-ml/slipway/domain"
+	"github.com/slipway-ml/slipway/domain/access"
 	"github.com/slipway-ml/slipway/domain/tracking"
 	"github.com/slipway-ml/slipway/handlers/download"
 	"github.com/slipway-ml/slipway/handlers/route"
@@ -30,7 +31,7 @@ const (
 )
 
 // artifacts is the folder that the address names, or the folder of the file that it names, with the file.
-func artifacts(r *route.Request, run tracking.Run) (v runs.Artifacts, err error) {
+func artifacts(r *route.Request, reading access.Grant, run tracking.Run) (v runs.Artifacts, err error) {
 	root, ours := tracking.StorePath(run.ArtifactURI)
 	if !ours {
 		v.Problem = i18n.T(r.Ctx(), "error.artifact.elsewhere", run.ArtifactURI)
@@ -45,7 +46,7 @@ func artifacts(r *route.Request, run tracking.Run) (v runs.Artifacts, err error)
 	var file tracking.Artifact
 	var entries []tracking.Entry
 	folder := at
-	if err := r.DB.Read(r.Ctx(), r.Grant, func(tx *storage.Tx) error {
+	if err := r.DB.Read(r.Ctx(), reading, func(tx *storage.Tx) error {
 		if at != "" {
 			file, err = tx.Artifact(r.Ctx(), r.Grant.Workspace(), path.Join(root, at))
 			if domain.KindOf(err) != domain.NotFound && err != nil {
@@ -84,7 +85,7 @@ func filePage(r *route.Request, name string) string {
 }
 
 func trail(r *route.Request, folder string) []runs.Link {
-	out := []runs.Link{{Label: "/", Path: filePage(r, "")}}
+	out := []runs.Link{{Label: i18n.T(r.Ctx(), "artifact.files"), Path: filePage(r, "")}}
 	for i, part := range strings.Split(folder, "/") {
 		if part != "" {
 			out = append(out, runs.Link{Label: part, Path: filePage(r, strings.Join(strings.Split(folder, "/")[:i+1], "/"))})

@@ -89,10 +89,19 @@ func listRuns(r *route.Request) error {
 		})
 	}
 	path := "/experiments/" + e.ID
-	v.FirstUse = len(v.Rows) == 0 && v.Filter == "" && v.View == "active" && q.After == ""
+	if v.FirstUse = len(v.Rows) == 0 && v.Filter == "" && v.View == "active" && q.After == ""; v.FirstUse {
+		q.View, q.Limit = tracking.DeletedOnly, 1
+		trash, err := route.Read(r, func(tx *storage.Tx) (tracking.Page[tracking.Run], error) {
+			return tracking.SearchRuns(r.Ctx(), tx, r.Grant, q)
+		})
+		if err != nil {
+			return err
+		}
+		v.FirstUse = len(trash.Items) == 0
+	}
 	v.Pager = pager(r, page.Next, path, "#runs")
 	v.Pager.Shown = runs.Shown(r.Ctx(), len(v.Rows), -1)
-	return r.Render(filterStatus(v.Problem), runs.List(v))
+	return r.Render(filterStatus(r, v.Problem), runs.List(v))
 }
 
 // The columns a table opens with: the metrics that most runs have, then the parameters that differ.
@@ -163,6 +172,7 @@ func cells(r *route.Request, rs []tracking.Run, cols []runs.Column) [][]componen
 			}
 		}
 		if !col.Metric {
+			cols[c].Number = allNumbers(out, c)
 			continue
 		}
 		for i, text := range format.Column(r.Ctx(), numbers) {
@@ -173,6 +183,24 @@ func cells(r *route.Request, rs []tracking.Run, cols []runs.Column) [][]componen
 		}
 	}
 	return out
+}
+
+// allNumbers puts the values in column c at the right if each of them is a number.
+func allNumbers(rows [][]component.Cell, c int) bool {
+	some := false
+	for _, row := range rows {
+		if row[c].Text == format.Missing {
+			continue
+		}
+		if _, err := strconv.ParseFloat(row[c].Text, 64); err != nil {
+			return false
+		}
+		some = true
+	}
+	for i := range rows {
+		rows[i][c].Number = some
+	}
+	return some
 }
 
 func exact(v float64) string { return strconv.FormatFloat(v, 'g', -1, 64) }
@@ -213,6 +241,10 @@ func runView(r *route.Request) (v runs.ShowView, err error) {
 	if err != nil {
 		return v, err
 	}
+	reading, err := more(r, access.RunRead) // a refused form shows the page too
+	if err != nil {
+		return v, err
+	}
 	v.Tab = r.QueryParam("tab")
 	if !slices.Contains([]string{runs.TabCharts, runs.TabParameters, runs.TabArtifacts, runs.TabModels}, v.Tab) {
 		v.Tab = runs.TabOverview
@@ -221,20 +253,20 @@ func runView(r *route.Request) (v runs.ShowView, err error) {
 	var e tracking.Experiment
 	curves := map[string][]tracking.Metric{}
 	var models []tracking.LoggedModel
-	if err := r.DB.Read(r.Ctx(), r.Grant, func(tx *storage.Tx) error {
-		if run, err = tracking.RunByID(r.Ctx(), tx, r.Grant, r.Param("id")); err != nil {
+	if err := r.DB.Read(r.Ctx(), reading, func(tx *storage.Tx) error {
+		if run, err = tracking.RunByID(r.Ctx(), tx, reading, r.Param("id")); err != nil {
 			return err
 		}
 		if e, err = tracking.ExperimentByID(r.Ctx(), tx, seeing, run.ExperimentID); err != nil {
 			return err
 		}
 		if id := run.Tag(tracking.TagParent); id != "" {
-			if parent, err = tracking.RunByID(r.Ctx(), tx, r.Grant, id); err != nil {
+			if parent, err = tracking.RunByID(r.Ctx(), tx, reading, id); err != nil {
 				parent = tracking.Run{} // gone for good: the tag alone leads nowhere
 			}
 		}
 		for _, m := range charted(run, v.Tab) {
-			s, err := tracking.SampleHistories(r.Ctx(), tx, r.Grant, tracking.SampleQuery{RunIDs: []string{run.ID}, Key: m.Key, Points: chartPoints})
+			s, err := tracking.SampleHistories(r.Ctx(), tx, reading, tracking.SampleQuery{RunIDs: []string{run.ID}, Key: m.Key, Points: chartPoints})
 			if err != nil {
 				return err
 			}
@@ -263,7 +295,7 @@ func runView(r *route.Request) (v runs.ShowView, err error) {
 		v.Tiles = tiles(r, run, curves)
 	}
 	if v.Tab == runs.TabArtifacts {
-		v.Artifacts, err = artifacts(r, run)
+		v.Artifacts, err = artifacts(r, reading, run)
 	}
 	return v, err
 }
@@ -334,11 +366,7 @@ func fillRun(r *route.Request, v *runs.ShowView, run tracking.Run, e tracking.Ex
 			Key: m.Key, Value: format.Number(ctx, m.Value), Full: exact(m.Value), Step: format.Count(ctx, m.Step), At: instant(m.Timestamp),
 		})
 	}
-	for _, t := range run.Tags {
-		if t.Key != tracking.TagNote && t.Key != tracking.TagModels {
-			v.Tags = append(v.Tags, component.Pair{Key: t.Key, Value: t.Value})
-		}
-	}
+	v.Tags = shownTags(run.Tags)
 	for _, d := range run.Datasets {
 		row := runs.Dataset{Name: d.Dataset.Name, Digest: d.Dataset.Digest, Source: d.Dataset.Source, SourceType: d.Dataset.SourceType}
 		for _, t := range d.Tags {
@@ -394,7 +422,7 @@ func tiles(r *route.Request, run tracking.Run, curves map[string][]tracking.Metr
 }
 
 // log writes to a run from a form and comes back to it.
-func log(r *route.Request, b tracking.Batch, tab string) error {
+func log(r *route.Request, b tracking.Batch) error {
 	if err := b.Check(); err != nil {
 		return err
 	}
@@ -402,7 +430,7 @@ func log(r *route.Request, b tracking.Batch, tab string) error {
 		return err
 	}
 	flash(r, "flash.saved")
-	return see(r, runPath(r)+tab)
+	return see(r, runPath(r))
 }
 
 func runPath(r *route.Request) string { return "/runs/" + url.PathEscape(r.Param("id")) }
@@ -412,14 +440,12 @@ func renameRun(r *route.Request) error {
 	if name == "" {
 		return see(r, runPath(r))
 	}
-	return log(r, tracking.Batch{Tags: []tracking.Tag{{Key: tracking.TagRunName, Value: name}}}, "")
+	return log(r, tracking.Batch{Tags: []tracking.Tag{{Key: tracking.TagRunName, Value: name}}})
 }
 
 func noteRun(r *route.Request) error {
-	return log(r, tracking.Batch{Tags: []tracking.Tag{{Key: tracking.TagNote, Value: r.FormValue("note")}}}, "")
+	return log(r, tracking.Batch{Tags: []tracking.Tag{{Key: tracking.TagNote, Value: r.FormValue("note")}}})
 }
-
-const parametersTab = "?tab=" + runs.TabParameters
 
 func tagRun(r *route.Request) error {
 	b := tracking.Batch{Tags: []tracking.Tag{{Key: form(r, "key"), Value: r.FormValue("value")}}}
@@ -428,10 +454,10 @@ func tagRun(r *route.Request) error {
 		if viewErr != nil {
 			return viewErr
 		}
-		v.Tab, v.TagError = runs.TabParameters, said(r.Ctx(), err)
+		v.TagError = said(r.Ctx(), err)
 		return r.Render(http.StatusBadRequest, runs.Show(v))
 	}
-	return log(r, b, parametersTab)
+	return log(r, b)
 }
 
 func untagRun(r *route.Request) error {
@@ -441,7 +467,7 @@ func untagRun(r *route.Request) error {
 		return err
 	}
 	flash(r, "flash.saved")
-	return see(r, runPath(r)+parametersTab)
+	return see(r, runPath(r))
 }
 
 func deleteRun(r *route.Request) error {

@@ -6,9 +6,10 @@
   const $ = (selector, from = document) => from.querySelector(selector);
   const $$ = (selector, from = document) => [...from.querySelectorAll(selector)];
 
-  // ---- The address that the MLflow client prints, /#/experiments/1/runs/abc, leads to the run ----
-  const printed = /^#\/experiments\/(\w+)(?:\/runs\/(\w+))?/.exec(location.hash);
-  if (printed) location.replace(root.dataset.base + (printed[2] ? `/runs/${printed[2]}` : `/experiments/${printed[1]}`));
+  // ---- The addresses that the MLflow client prints, such as /#/experiments/1/runs/abc, lead to our pages ----
+  const printed = /^#\/experiments\/(\w+)(?:\/(runs|models)\/([\w-]+))?/.exec(location.hash);
+  const page = { runs: 'runs', models: 'logged-models' };
+  if (printed) location.replace(`${root.dataset.base}/${printed[2] ? `${page[printed[2]]}/${printed[3]}` : `experiments/${printed[1]}`}`);
 
   // ---- Live region: what changed, for people who do not see it change ----
   const say = (text) => {
@@ -146,12 +147,14 @@
 
   // ---- htmx ----
   // An answer that does not hold the part we asked for is another page (signed out, an error): go there.
+  let scrolled = 0; // how far a wide table was moved, which a sort must not change
   document.addEventListener('htmx:beforeSwap', (event) => {
     const { detail } = event;
     const asked = detail.requestConfig.elt;
     const onError = asked.closest('[data-error-target]')?.dataset.errorTarget;
     const wanted = asked.closest('[hx-select]')?.getAttribute('hx-select');
     const has = (selector) => selector && detail.serverResponse.includes(`id="${selector.slice(1)}"`);
+    scrolled = $('.tbl-wrap', detail.target)?.scrollLeft ?? 0;
     if (detail.xhr.status >= 400 && has(onError)) {
       detail.target = $(onError);
       detail.selectOverride = onError;
@@ -170,17 +173,23 @@
   document.addEventListener('htmx:afterSettle', (event) => {
     paint();
     forgetPages();
-    if (event.detail.target === document.body) {
+    const wide = $('.tbl-wrap', event.target);
+    if (wide && event.detail.target !== document.body) wide.scrollLeft = scrolled;
+    if (event.detail.target === document.body && !document.activeElement?.matches('input, textarea, select')) { // who types already is left alone
       const heading = $('h1');
       heading?.setAttribute('tabindex', '-1');
       heading?.focus({ preventScroll: true });
     } else {
-      say($('[data-announce]', event.detail.target)?.textContent);
+      say($('[data-announce]', event.target)?.textContent);
     }
   });
   document.addEventListener('htmx:beforeHistorySave', () => $$('dialog[open]').forEach((d) => d.close()));
   const start = () => {
     paint();
+    $$('.tabs').forEach((tabs) => { // on a narrow screen the current tab may be far to the right
+      const tab = $('[aria-current]', tabs);
+      if (tab) tabs.scrollLeft = tab.offsetLeft - tabs.offsetLeft - (tabs.clientWidth - tab.offsetWidth) / 2;
+    });
     // A dialog that came back with errors is open already: make it modal.
     $$('dialog[open]').filter((d) => !d.matches(':modal')).forEach((d) => { d.close(); d.showModal(); });
     forgetPages();

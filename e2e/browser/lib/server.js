@@ -36,6 +36,7 @@ export async function startServer({ host = '127.0.0.1', prefix = '' } = {}) {
   const args = ['serve', '--addr', `${host}:${port}`, '--data', data];
   if (prefix) args.push('--base-url', origin + prefix);
   const child = spawn(binary, args, { env, stdio: ['ignore', 'pipe', 'pipe'] });
+  process.once('exit', () => child.kill()); // also when a test file breaks off
   const said = { out: '', err: '' };
   child.stdout.on('data', (bytes) => { said.out += bytes; });
   child.stderr.on('data', (bytes) => { said.err += bytes; });

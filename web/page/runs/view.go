@@ -48,6 +48,7 @@ type Experiment struct {
 type Column struct {
 	Name   string
 	Metric bool
+	Number bool // a param whose every value is a number
 }
 
 // Row is one run.
@@ -88,7 +89,9 @@ func (v ListView) columnHead(c Column) component.Head {
 	if c.Metric {
 		return v.head(c.Name, "metrics."+name, true)
 	}
-	return v.head(c.Name, "params."+name, false)
+	h := v.head(c.Name, "params."+name, false)
+	h.Number = c.Number
+	return h
 }
 
 var plainName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_.]*$`)

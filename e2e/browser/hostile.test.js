@@ -1,0 +1,96 @@
+// What somebody logged to harm the reader is text, everywhere.
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { launch, open, settled } from './lib/browser.js';
+import { client, png } from './lib/seed.js';
+import { startServer } from './lib/server.js';
+
+const script = '<script>alert(1)</script>';
+const image = '"><img src=x onerror=alert(2)>';
+const breaks = `</script></template></style>${script}`;
+const html = `<!doctype html><body onload=alert(3)>${script}${image}`;
+
+let server, browser, api;
+const ids = {};
+before(async () => {
+  [server, browser] = await Promise.all([startServer(), launch()]);
+  api = client(server.url);
+  ids.experiment = await api.experiment(`${script}${image}`, { team: image, 'mlflow.note.content': breaks });
+  const run = await api.run(ids.experiment, `run ${script}${image}`, {
+    user: `mia${image}`, params: { lr: breaks, path: image },
+    metrics: [{ key: 'loss', value: 1, step: 0, timestamp: 1 }, { key: 'loss', value: 0.5, step: 1, timestamp: 2 }, { key: 'not a number', value: 'NaN', step: 0, timestamp: 1 }, { key: 'endless', value: 'Infinity', step: 0, timestamp: 1 }],
+    tags: {
+      colour: `${script}${image}`, 'mlflow.note.content': html, 'mlflow.source.name': 'javascript:alert(4)', 'mlflow.source.type': image,
+      'mlflow.source.git.commit': `abc${image}`, 'mlflow.source.git.repoURL': 'https://example.org/"onmouseover="alert(5)',
+    },
+  });
+  ids.run = run.id;
+  await api.run(ids.experiment, 'javascript', { tags: { 'mlflow.source.git.commit': 'abc', 'mlflow.source.git.repoURL': 'javascript:alert(6)//' } });
+  await api.post('runs/log-inputs', { run_id: run.id, datasets: [{ tags: [{ key: 'mlflow.data.context', value: image }], dataset: { name: script, digest: 'abc', source_type: image.slice(0, 20), source: breaks } }] });
+  ids.files = {
+    'page.html': html, 'notes.md': `# ${script}\n\n[click](javascript:alert(7)) ${image}`, 'table.csv': `${script},"=cmd|' /C calc'!A0"\n${image.replaceAll('"', '""')},${html}\n`, 'data.json': JSON.stringify({ [script]: image }),
+    'drawing.svg': `<svg xmlns="http://www.w3.org/2000/svg" onload="alert(8)"><script>alert(9)</script></svg>`, 'not-a-picture.png': html, 'picture.png': png(8, 8),
+    [`${image.replaceAll('/', '')}.txt`]: script, '<script>alert(10)': 'a name',
+  };
+  for (const [name, body] of Object.entries(ids.files)) await api.file(run, name, body);
+  const model = await api.model(ids.experiment, 'model', run.id);
+  ids.model = model.id;
+  await api.post('runs/outputs', { run_id: run.id, models: [{ model_id: model.id, step: 0 }] });
+  await api.file(model, `MLmodel ${image.replaceAll('/', '')}`, html);
+});
+after(async () => { await browser?.close(); await server?.stop(); });
+
+test('names with markup are refused where the protocol forbids them', async () => {
+  for (const key of [script, image]) {
+    await assert.rejects(api.post('runs/log-metric', { run_id: ids.run, key, value: 1, timestamp: 1, step: 0 }), / 400 /);
+    await assert.rejects(api.post('runs/log-parameter', { run_id: ids.run, key, value: '1' }), / 400 /);
+  }
+});
+
+test('pages show it and run none of it', async () => {
+  const tab = await open(browser);
+  const { page } = tab;
+  const run = `/runs/${ids.run}`;
+  const file = (path) => `${run}?${new URLSearchParams({ tab: 'artifacts', path })}`;
+  const look = async (path, ...words) => {
+    await page.goto(server.url + path);
+    await settled(page);
+    const shown = await page.locator('body').innerText();
+    for (const word of words) assert.ok(shown.includes(word), `${path} shows ${word}`);
+    const live = await page.evaluate(() => ({
+      scripts: [...document.scripts].filter((s) => !s.src && s.type !== 'application/json').length, handlers: [...document.querySelectorAll('*')].filter((e) => e.getAttributeNames().some((n) => n.startsWith('on'))).length,
+      foreign: [...document.querySelectorAll('[href^="javascript:" i], [src="x"]')].length, styles: document.querySelectorAll('main [style]:not(.chart *), main style').length,
+    }));
+    assert.deepEqual(live, { scripts: 0, handlers: 0, foreign: 0, styles: 0 }, path);
+  };
+  await look('/experiments', script);
+  await look(`/experiments/${ids.experiment}`, script, image, breaks);
+  await look(run, script, image, html);
+  for (const name of ['charts', 'parameters', 'artifacts', 'models']) await look(`${run}?tab=${name}`);
+  await look(`${run}?tab=parameters`, breaks);
+  await look(file('page.html'), html);
+  await look(file('notes.md'), 'javascript:alert(7)', image);
+  await look(file('table.csv'), script);
+  await look(file('data.json'), script);
+  await look(file('drawing.svg'), 'onload="alert(8)"');
+  for (const name of Object.keys(ids.files)) if (name.includes('<')) await look(file(name), name);
+  await look(`/logged-models/${ids.model}`, image.replaceAll('/', ''));
+  await page.goto(server.url + file('not-a-picture.png'));
+  await page.waitForFunction(() => document.querySelector('.preview img')?.complete);
+  tab.expect(400, 404);
+  for (const path of [`/experiments/${ids.experiment}?${new URLSearchParams({ filter: `${image} = ${script}` })}`, `/experiments?${new URLSearchParams({ q: `name = ${image}` })}`, `/${script}`, `/runs/${encodeURIComponent(image)}`, file(`../${script}`),
+    `/experiments?${new URLSearchParams({ order: image, view: script, token: script })}`]) await look(path);
+  tab.clean('hostile pages');
+  await tab.close();
+});
+
+test('a hostile file opened by its address is a download', async () => {
+  const tab = await open(browser);
+  for (const path of [...['page.html', 'drawing.svg', 'notes.md'].map((p) => `/get-artifact?run_id=${ids.run}&path=${p}`), `/runs/${ids.run}/image?path=drawing.svg`, `/runs/${ids.run}/image?path=page.html`,
+    `/logged-models/${ids.model}/file?${new URLSearchParams({ path: `MLmodel ${image.replaceAll('/', '')}` })}`]) {
+    const [download] = await Promise.all([tab.page.waitForEvent('download'), tab.page.goto(server.url + path).catch((e) => { if (!/Download is starting|ERR_ABORTED/.test(e.message)) throw e; })]);
+    assert.ok(download.suggestedFilename(), path);
+  }
+  tab.clean('downloads');
+  await tab.close();
+});
