@@ -25,6 +25,7 @@ type DB struct {
 
 	committed func([]event.Event)
 	full      chan int64 // series whose tail wants compacting
+	seen      *seen
 }
 
 // Open opens the database that dsn names: a postgres:// URL or the path of a SQLite file. It does not
@@ -34,7 +35,7 @@ func Open(ctx context.Context, dsn string) (*DB, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &DB{sql: s, now: time.Now, committed: func([]event.Event) {}, full: make(chan int64, 1024)}, nil
+	return &DB{sql: s, now: time.Now, committed: func([]event.Event) {}, full: make(chan int64, 1024), seen: newSeen()}, nil
 }
 
 // Migrate brings the schema up to this program and reports the versions before and after.
@@ -72,6 +73,9 @@ type Tx struct {
 	writes bool
 	events []event.Event
 	full   []int64
+
+	seen    *seen
+	written written
 }
 
 // Read runs fn against one consistent snapshot. It needs a grant that somebody asks.
@@ -96,7 +100,7 @@ func (db *DB) Write(ctx context.Context, g access.Grant, fn func(*Tx) error) err
 	}
 	var t *Tx
 	if err := db.sql.Write(ctx, func(q sqldb.Queryer) error {
-		t = &Tx{q: q, db: db.sql, now: db.now(), writes: true}
+		t = &Tx{q: q, db: db.sql, now: db.now(), writes: true, seen: db.seen}
 		if err := fn(t); err != nil {
 			return err
 		}
@@ -107,6 +111,7 @@ func (db *DB) Write(ctx context.Context, g access.Grant, fn func(*Tx) error) err
 	}); err != nil {
 		return err
 	}
+	db.seen.remember(t.written)
 	if len(t.events) > 0 {
 		db.committed(t.events)
 	}

@@ -127,10 +127,10 @@ func (t *Tx) RestoreRunsOf(ctx context.Context, experiment string, deletedAt int
 	return t.exec(ctx, `UPDATE runs SET deleted_at = 0 WHERE experiment_id = $1 AND deleted_at = $2`, n, deletedAt)
 }
 
-const runCols = `r.id, r.experiment_id, r.workspace_id, r.name, r.user_id, r.status, r.start_time, r.end_time, r.artifact_uri, r.deleted_at, r.created_by`
+const runCols = `r.id, r.experiment_id, r.workspace_id, r.name, r.user_id, r.status, r.start_time, r.end_time, r.artifact_uri, r.deleted_at, r.created_by, r.updated_at`
 
 func runFields(r *tracking.Run, experiment *int64) []any {
-	return []any{&r.ID, experiment, &r.Workspace, &r.Name, &r.UserID, &r.Status, &r.StartTime, &r.EndTime, &r.ArtifactURI, &r.DeletedAt, &r.CreatedBy}
+	return []any{&r.ID, experiment, &r.Workspace, &r.Name, &r.UserID, &r.Status, &r.StartTime, &r.EndTime, &r.ArtifactURI, &r.DeletedAt, &r.CreatedBy, &r.UpdatedAt}
 }
 
 func scanRun(row scanner) (r tracking.Run, err error) {
@@ -163,9 +163,9 @@ func (t *Tx) AddRun(ctx context.Context, r tracking.Run) error {
 		return err
 	}
 	return t.exec(ctx, `
-		INSERT INTO runs (id, experiment_id, workspace_id, name, user_id, status, start_time, end_time, artifact_uri, created_by)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
-		r.ID, n, r.Workspace, r.Name, r.UserID, r.Status, r.StartTime, r.EndTime, r.ArtifactURI, r.CreatedBy)
+		INSERT INTO runs (id, experiment_id, workspace_id, name, user_id, status, start_time, end_time, artifact_uri, created_by, updated_at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`,
+		r.ID, n, r.Workspace, r.Name, r.UserID, r.Status, r.StartTime, r.EndTime, r.ArtifactURI, r.CreatedBy, t.now.UnixMilli())
 }
 
 // SaveRun writes what may change of a run.

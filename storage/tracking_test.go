@@ -114,6 +114,10 @@ func TestRunIsStoredWhole(t *testing.T) {
 			return tracking.LogInputs(ctx, tx, g, r.ID, []tracking.DatasetInput{d}, nil) // the same again
 		})
 		got := fullRun(t, db, r.ID)
+		if got.UpdatedAt < time.Now().Add(-time.Minute).UnixMilli() {
+			t.Errorf("the run says it was last written to at %d", got.UpdatedAt)
+		}
+		got.UpdatedAt = 0
 		want := tracking.Run{
 			ID: r.ID, ExperimentID: "0", Workspace: "default", Name: "first", UserID: "client's word", CreatedBy: "ada", Status: tracking.Running, StartTime: 5,
 			ArtifactURI: "mlflow-artifacts:/0/" + r.ID + "/artifacts",

@@ -85,7 +85,10 @@ func Log(ctx context.Context, tx Tx, g access.Grant, runID string, b Batch) erro
 			return err
 		}
 	}
-	return setTags(ctx, tx, r, b.Tags)
+	if err := setTags(ctx, tx, r, b.Tags); err != nil {
+		return err
+	}
+	return tx.Touch(ctx, r, b)
 }
 
 func logParams(ctx context.Context, tx Tx, runID string, ps []Param) error {
@@ -147,14 +150,18 @@ func setTags(ctx context.Context, tx Tx, r Run, tags []Tag) error {
 
 // DeleteTag removes a tag that must be there.
 func DeleteTag(ctx context.Context, tx Tx, g access.Grant, runID, key string) error {
-	if _, err := activeRun(ctx, tx, g, runID); err != nil {
+	r, err := activeRun(ctx, tx, g, runID)
+	if err != nil {
 		return err
 	}
 	was, err := tx.DeleteTag(ctx, runID, key)
 	if err == nil && !was {
 		err = noTag(key)
 	}
-	return err
+	if err != nil {
+		return err
+	}
+	return tx.Touch(ctx, r, Batch{})
 }
 
 // LogInputs says what data sets and models a run read. The same again changes nothing.
@@ -199,7 +206,10 @@ func addModels(ctx context.Context, tx Tx, g access.Grant, r Run, direction stri
 			return noModel(m.ModelID)
 		}
 	}
-	return tx.AddRunModels(ctx, r.ID, direction, models)
+	if err := tx.AddRunModels(ctx, r.ID, direction, models); err != nil {
+		return err
+	}
+	return tx.Touch(ctx, r, Batch{})
 }
 
 // LogModelJSON appends the description of a model to the run's history tag, the way of clients before
@@ -232,5 +242,9 @@ func LogModelJSON(ctx context.Context, tx Tx, g access.Grant, runID, model strin
 	if err != nil {
 		return err
 	}
-	return setTags(ctx, tx, r, []Tag{{TagModels, string(after)}})
+	b := Batch{Tags: []Tag{{TagModels, string(after)}}}
+	if err := setTags(ctx, tx, r, b.Tags); err != nil {
+		return err
+	}
+	return tx.Touch(ctx, r, b)
 }

@@ -55,7 +55,10 @@ func CreateRun(ctx context.Context, tx Tx, g access.Grant, r Run) (Run, error) {
 	if err := tx.AddRun(ctx, r); err != nil {
 		return r, err
 	}
-	return r, tx.SetTags(ctx, r.ID, r.Tags)
+	if err := tx.SetTags(ctx, r.ID, r.Tags); err != nil {
+		return r, err
+	}
+	return r, tx.Touch(ctx, r, Batch{Tags: r.Tags})
 }
 
 func runName(r Run) (string, error) {
@@ -177,6 +180,9 @@ func UpdateRun(ctx context.Context, tx Tx, g access.Grant, id string, c RunChang
 	if err := tx.SaveRun(ctx, r); err != nil {
 		return r, err
 	}
+	if err := tx.Touch(ctx, r, Batch{}); err != nil {
+		return r, err
+	}
 	if r.Status.Ended() && c.Status.Known() {
 		err = tx.Emit(ctx, event.Event{Kind: "run.ended", Subject: id, Data: map[string]string{"status": string(r.Status)}})
 	}
@@ -190,7 +196,7 @@ func DeleteRun(ctx context.Context, tx Tx, g access.Grant, id string, now time.T
 		return err
 	}
 	r.DeletedAt = now.UnixMilli()
-	if err := tx.SaveRun(ctx, r); err != nil {
+	if err := saveState(ctx, tx, r); err != nil {
 		return err
 	}
 	return tx.Emit(ctx, event.Event{Kind: "run.deleted", Subject: id})
@@ -203,8 +209,15 @@ func RestoreRun(ctx context.Context, tx Tx, g access.Grant, id string) error {
 		return err
 	}
 	r.DeletedAt = 0
-	if err := tx.SaveRun(ctx, r); err != nil {
+	if err := saveState(ctx, tx, r); err != nil {
 		return err
 	}
 	return tx.Emit(ctx, event.Event{Kind: "run.restored", Subject: id})
+}
+
+func saveState(ctx context.Context, tx Tx, r Run) error {
+	if err := tx.SaveRun(ctx, r); err != nil {
+		return err
+	}
+	return tx.Touch(ctx, r, Batch{})
 }

@@ -59,6 +59,7 @@ type Run struct {
 	EndTime      int64
 	ArtifactURI  string
 	DeletedAt    int64
+	UpdatedAt    int64 // when something was last written to it, to about half a second
 
 	Metrics  []Metric // the latest of each key
 	Params   []Param
@@ -197,6 +198,8 @@ type Tx interface {
 	Runs(ctx context.Context, q Query) (Page[Run], error)
 	AddRun(ctx context.Context, r Run) error
 	SaveRun(ctx context.Context, r Run) error
+	// Touch notes that r was written to now, and the keys that b uses. Often repeated, it costs next to nothing.
+	Touch(ctx context.Context, r Run, b Batch) error
 	SetTags(ctx context.Context, run string, tags []Tag) error
 	DeleteTag(ctx context.Context, run, key string) (bool, error)
 	// AddParams writes what is new and returns, of the keys that were there, the values they have.

@@ -6,6 +6,7 @@ import (
 	"embed"
 	"encoding/json"
 	"fmt"
+	"io/fs"
 	"regexp"
 	"slices"
 	"strconv"
@@ -22,7 +23,9 @@ const Default = "en"
 // Languages lists every language the product speaks, the default first.
 var Languages = []string{Default, "it"}
 
-//go:embed en.json it.json
+// One folder for each language, in it one file for each area of the product.
+//
+//go:embed en it
 var files embed.FS
 
 var catalogues = load()
@@ -30,17 +33,34 @@ var catalogues = load()
 func load() map[string]map[string]string {
 	all := map[string]map[string]string{}
 	for _, lang := range Languages {
-		text, err := files.ReadFile(lang + ".json")
+		all[lang] = map[string]string{}
+		names, err := fs.Glob(files, lang+"/*.json")
 		if err != nil {
-			panic(err) // the file is embedded
+			panic(err) // the pattern is ours
 		}
-		words := map[string]string{}
-		if err := json.Unmarshal(text, &words); err != nil {
-			panic("i18n: " + lang + ".json: " + err.Error())
+		for _, name := range names {
+			add(all[lang], name)
 		}
-		all[lang] = words
 	}
 	return all
+}
+
+// add reads the words of one file; a key has one text.
+func add(words map[string]string, name string) {
+	text, err := files.ReadFile(name)
+	if err != nil {
+		panic(err) // the file is embedded
+	}
+	some := map[string]string{}
+	if err := json.Unmarshal(text, &some); err != nil {
+		panic("i18n: " + name + ": " + err.Error())
+	}
+	for key, word := range some {
+		if _, twice := words[key]; twice {
+			panic("i18n: " + name + ": " + key + " has a text already")
+		}
+		words[key] = word
+	}
 }
 
 type contextKey struct{}
