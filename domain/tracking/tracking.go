@@ -144,6 +144,8 @@ type Query struct {
 	Limit       int
 	After       string // a page token of the page before; "" for the first
 	Datasets    []DatasetKey
+	Only        *Columns // the keys to read of each run; nil = all that it holds
+	Parent      *string  // the run whose children are asked for, "" for runs without a parent; nil = all
 }
 
 // Order is one key of an order; On narrows a logged model's metric to a data set, if it names one.

@@ -23,7 +23,7 @@ var experimentPages = []route.Route{
 	route.POST("/experiments/:id/restore", access.ExperimentDelete, restoreExperiment),
 }
 
-const pageSize = 100
+const pageSize = 40
 
 // views are the protocol's, by the words in our addresses.
 var views = map[string]tracking.View{"": tracking.ActiveOnly, "active": tracking.ActiveOnly, "deleted": tracking.DeletedOnly, "all": tracking.AllStages}
