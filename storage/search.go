@@ -437,6 +437,9 @@ func (t *Tx) runPage(q tracking.Query, m string) page {
 	w.and("r.experiment_id IN (" + experimentList(q.Experiments) + ")")
 	w.and("r.workspace_id = " + w.arg(q.Workspace))
 	w.view("r.deleted_at", q.View)
+	if q.StartedAfter > 0 {
+		w.and("r.start_time > " + w.arg(q.StartedAfter))
+	}
 	if q.Parent != nil {
 		w.parent(*q.Parent)
 	}

@@ -97,6 +97,7 @@ func (c serveCmd) Run(ctx context.Context, s streams) error {
 	stopJobs := jobs.Start(context.WithoutCancel(ctx), db, blobs, log)
 	defer stopJobs()
 	log.InfoContext(ctx, "serving", "url", at, "engine", string(db.Engine()), "version", app.Version)
+	app.Stopping = ctx.Done()
 	return serve(ctx, listener, handlers.New(app, door), log)
 }
 

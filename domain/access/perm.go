@@ -38,6 +38,8 @@ var (
 	RunWrite  = Perm{Name: "run.write", Class: ClassWrite}
 	RunDelete = Perm{Name: "run.delete", Class: ClassWrite, Audited: true} // and restore
 
+	ViewWrite = Perm{Name: "view.write", Class: ClassRead} // one's own saved views; sharing one takes run.write too
+
 	ArtifactRead   = Perm{Name: "artifact.read", Class: ClassRead}
 	ArtifactWrite  = Perm{Name: "artifact.write", Class: ClassWrite}
 	ArtifactDelete = Perm{Name: "artifact.delete", Class: ClassWrite, Audited: true}

@@ -145,7 +145,9 @@ type Query struct {
 	After       string // a page token of the page before; "" for the first
 	Datasets    []DatasetKey
 	Only        *Columns // the keys to read of each run; nil = all that it holds
-	Parent      *string  // the run whose children are asked for, "" for runs without a parent; nil = all
+	// StartedAfter narrows to runs that started later, ms; it moves with the clock and is no part of a page token.
+	StartedAfter int64
+	Parent       *string // the run whose children are asked for, "" for runs without a parent; nil = all
 }
 
 // Order is one key of an order; On narrows a logged model's metric to a data set, if it names one.

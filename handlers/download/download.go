@@ -58,13 +58,25 @@ func send(r *route.Request, a tracking.Artifact, disposition string) error {
 	defer f.Close()
 	h := r.Response().Header()
 	h.Set("Content-Type", Type(a.Path))
-	h.Set("Content-Disposition", disposition+"; "+fileName(path.Base(a.Path)))
+	h.Set("Content-Disposition", Disposition(disposition, path.Base(a.Path)))
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Content-Security-Policy", "sandbox; default-src 'none'")
 	h.Set("Cache-Control", "private, no-cache")
 	h.Set("ETag", `"`+a.Digest+`"`)
 	http.ServeContent(r.Response(), r.Request(), "", time.UnixMilli(a.CreatedAt), route.Paced(r, f))
 	return nil
+}
+
+// Disposition is the Content-Disposition (RFC 6266) of a file called name: inline or attachment.
+func Disposition(how, name string) string { return how + "; " + fileName(name) }
+
+// SafeCell is a text as a cell of a CSV file that no spreadsheet takes for a formula: one that begins as formulas
+// do gets an apostrophe before it (OWASP, "CSV Injection"). Numbers of our own are written as they are.
+func SafeCell(s string) string {
+	if s != "" && strings.ContainsRune("=+-@\t\r", rune(s[0])) {
+		return "'" + s
+	}
+	return s
 }
 
 // fileName is the filename parameter of RFC 6266: plain where the name is, else with a plain stand-in before

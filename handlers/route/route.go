@@ -69,6 +69,8 @@ type App struct {
 	Prefix  string // the path of BaseURL, without a final slash
 	Version string
 	Log     *slog.Logger
+
+	Stopping <-chan struct{} // closed when the server stops: what is endless ends
 }
 
 // Absolute is the URL of path for a client outside: under BaseURL or, where that is not set, under the
@@ -187,6 +189,9 @@ func Read[T any](r *Request, fn func(*storage.Tx) (T, error)) (v T, err error) {
 	})
 	return v, err
 }
+
+// See is Read for what hands nothing back.
+func See(r *Request, fn func(*storage.Tx) error) error { return r.DB.Read(r.Ctx(), r.Grant, fn) }
 
 // Render answers with a whole page, or with only the named fragment when htmx asked for it.
 func (r *Request) Render(code int, page templ.Component) error {

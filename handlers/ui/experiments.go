@@ -139,7 +139,7 @@ func pager(r *route.Request, next, path, part string) component.PagerProps {
 		q := url.Values{}
 		for k, vs := range r.QueryParams() {
 			if k != "token" && len(vs) > 0 && vs[0] != "" {
-				q.Set(k, vs[0])
+				q[k] = vs
 			}
 		}
 		if token != "" {

@@ -19,17 +19,20 @@ import (
 	"github.com/slipway-ml/slipway/web/layout"
 )
 
-// pages know the door, for signing in and out.
-type pages struct{ door *identity.Door }
+// pages know the door, for signing in and out, and what their readers follow.
+type pages struct {
+	door     *identity.Door
+	watchers *watchers
+}
 
 // Table is every page and form.
 func Table(door *identity.Door) []route.Route {
-	p := pages{door}
+	p := pages{door, &watchers{all: map[string]*watch{}}}
 	var out []route.Route
-	for _, t := range [][]route.Route{p.signing(), preferences, experimentPages, runPages, modelPages, p.account(), userPages} {
+	for _, t := range [][]route.Route{p.signing(), preferences, experimentPages, tablePages, runPages, modelPages, p.account(), userPages} {
 		out = append(out, t...)
 	}
-	return route.Around(out, p.framed)
+	return append(route.Around(out, p.framed), p.live()...)
 }
 
 // framed gives a page its frame: who reads it, in what language, and what the last act did.
@@ -69,11 +72,16 @@ func shell(c echo.Context, app *route.App, a access.Actor, workspace string, loc
 const flashCookie = "slipway_flash"
 
 // flash keeps a word on what was done for the next page.
-func flash(r *route.Request, key string, args ...any) {
+func flash(r *route.Request, key string, args ...any) { keepFlash(r, i18n.T(r.Ctx(), key, args...)) }
+
+func keepFlash(r *route.Request, text string) {
 	r.SetCookie(&http.Cookie{
-		Name: flashCookie, Value: url.QueryEscape(i18n.T(r.Ctx(), key, args...)), Path: r.Prefix + "/", MaxAge: 30, HttpOnly: true, SameSite: http.SameSiteLaxMode, Secure: r.Secure(),
+		Name: flashCookie, Value: url.QueryEscape(text), Path: r.Prefix + "/", MaxAge: 30, HttpOnly: true, SameSite: http.SameSiteLaxMode, Secure: r.Secure(),
 	})
 }
+
+// flashN is flash for n things.
+func flashN(r *route.Request, key string, n int64) { keepFlash(r, i18n.N(r.Ctx(), key, n)) }
 
 func takeFlash(r *route.Request) (f layout.Flash) {
 	cookie, err := r.Cookie(flashCookie)

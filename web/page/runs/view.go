@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"regexp"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/slipway-ml/slipway/web/component"
@@ -15,23 +16,38 @@ import (
 
 // ListView is the page of one experiment.
 //
-//	GET  /experiments/:id           filter, order, view (active, deleted, all), token
-//	POST /experiments/:id/rename    name
-//	POST /experiments/:id/delete
-//	POST /experiments/:id/restore
+//	GET  /experiments/:id           see State
+//	GET  /experiments/:id/columns   the same, and q: the picker
+//	GET  /experiments/:id/export    the same, and format: csv or json
+//	POST /experiments/:id/views     name, shared, standard, query, and of a known one id
+//	POST /experiments/:id/runs/tag  run *, key, value
+//	POST /experiments/:id/runs/delete, …/restore  run *
 type ListView struct {
+	State       State
 	Experiment  Experiment
-	Filter      string
-	Problem     component.FilterProblem // what is wrong with Filter
-	Order       string                  // "metrics.auc DESC"
-	View        string                  // active, deleted or all
-	Columns     []Column                // metrics, then params
+	Problem     component.FilterProblem // what is wrong with the filter
+	Columns     []Column
 	Rows        []Row
+	Groups      []GroupRow // instead of rows, where the runs are grouped
 	Pager       component.PagerProps
+	Total       int64 // active runs of the experiment
+	Took        time.Duration
+	Views       []SavedView
+	Keys        []string // "params.max_depth": offered to group by
+	Users       []string
 	FirstUse    bool   // the experiment never had a run: show how to log one
 	TrackingURI string // address of this server, for the snippet
 	CanWrite    bool
 	CanDelete   bool
+}
+
+// SavedView is one saved view of the table.
+type SavedView struct {
+	ID, Name         string
+	URL              string
+	Shared, Standard bool
+	Mine             bool // may be changed and deleted
+	Current          bool
 }
 
 // Experiment is what the head of the page says.
@@ -44,53 +60,58 @@ type Experiment struct {
 	Default                         bool // the one that cannot be deleted
 }
 
-// Column is a metric or a param that the table shows.
+// Column is a metric, a param or a tag that the table shows.
 type Column struct {
-	Name   string
-	Metric bool
-	Number bool // a param whose every value is a number
+	ID     string // "metrics.val_auc"
+	Number bool   // stands at the right
+	Curve  bool   // its curve stands beside it
 }
+
+// Kind is metrics, params or tags.
+func (c Column) Kind() string { kind, _, _ := strings.Cut(c.ID, "."); return kind }
+
+// Name is the key.
+func (c Column) Name() string { _, name, _ := strings.Cut(c.ID, "."); return name }
 
 // Row is one run.
 type Row struct {
 	ID, Name string
 	Status   string // RUNNING, SCHEDULED, FINISHED, FAILED or KILLED
+	Stale    bool   // running, but nothing was written for long
 	Start    time.Time
 	Duration string
 	User     string
 	Cells    []component.Cell // one for each of Columns
+	Trend    []float64        // of the column with the curve
+	Best     bool             // has the best value of the column with the curve
 	Deleted  bool
+	Depth    int // below how many others it stands
+	Children int
+	Open     bool
+}
+
+// GroupRow are the runs that share one value.
+type GroupRow struct {
+	Value   string
+	Missing bool
+	Runs    string
+	URL     string // the runs themselves
+	Cells   []component.Cell
 }
 
 // path is the page of the experiment.
 func (e Experiment) path() string { return "/experiments/" + url.PathEscape(e.ID) }
 
-// address is this list in another view or another order, from its first page.
-func (v ListView) address(view, order string) string {
-	q := url.Values{}
-	for name, value := range map[string]string{"view": view, "filter": v.Filter, "order": order} {
-		if value != "" {
-			q.Set(name, value)
-		}
-	}
-	return v.Experiment.path() + "?" + q.Encode()
-}
-
 func (v ListView) head(label, key string, number bool) component.Head {
-	return component.SortHead(label, key, v.Order, number, func(order string) string { return v.address(v.View, order) })
+	return component.SortHead(label, key, v.State.Order, number, func(order string) string {
+		return v.State.With(func(s *State) { s.Order = order })
+	})
 }
 
-// columnHead sorts by the column; a name that is not a plain word stands in back quotes, as the filter language wants.
+// columnHead sorts by the column.
 func (v ListView) columnHead(c Column) component.Head {
-	name := c.Name
-	if !plainName.MatchString(name) {
-		name = "`" + name + "`"
-	}
-	if c.Metric {
-		return v.head(c.Name, "metrics."+name, true)
-	}
-	h := v.head(c.Name, "params."+name, false)
-	h.Number = c.Number
+	h := v.head(c.Name(), KeyName(c.ID), c.Kind() == "metrics")
+	h.Number, h.Full = c.Number, c.ID
 	return h
 }
 
