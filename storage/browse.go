@@ -33,8 +33,8 @@ func (t *Tx) ExperimentKeys(ctx context.Context, experiment, kind, part string, 
 // too little.
 func contains(part string) string { return "%" + part + "%" }
 
-// RecentRuns are the newest active runs of an experiment.
-func (t *Tx) RecentRuns(ctx context.Context, experiment string, n int) ([]string, error) {
+// NewestRuns are the newest active runs of an experiment.
+func (t *Tx) NewestRuns(ctx context.Context, experiment string, n int) ([]string, error) {
 	id, err := experimentNumber(experiment)
 	if err != nil {
 		return nil, err

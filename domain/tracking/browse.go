@@ -75,7 +75,7 @@ type BrowseTx interface {
 	Tx
 	ExperimentKeys(ctx context.Context, experiment, kind, part string, most int) ([]Key, error)
 	KeyUses(ctx context.Context, runs []string) ([]KeyUse, error)
-	RecentRuns(ctx context.Context, experiment string, n int) ([]string, error)
+	NewestRuns(ctx context.Context, experiment string, n int) ([]string, error)
 	GroupRuns(ctx context.Context, q Query, by Key, metrics []string) ([]Group, error)
 	Trends(ctx context.Context, runs []string, key string, n int) (map[string][]float64, error)
 	ChildCounts(ctx context.Context, runs []string) (map[string]int, error)
@@ -98,7 +98,7 @@ func KeyUses(ctx context.Context, tx BrowseTx, g access.Grant, id string) ([]Key
 	if _, err := experiment(ctx, tx, g, access.RunRead, id); err != nil {
 		return nil, 0, err
 	}
-	runs, err := tx.RecentRuns(ctx, id, recentRuns)
+	runs, err := tx.NewestRuns(ctx, id, recentRuns)
 	if err != nil || len(runs) == 0 {
 		return nil, 0, err
 	}
