@@ -70,7 +70,7 @@ test('without JavaScript', async (t) => {
     await page.locator('th', { hasText: 'val_auc' }).getByRole('link').click();
     await page.locator('th[aria-sort=descending]', { hasText: 'val_auc' }).waitFor();
     await page.fill('#filter-query', "params.max_depth = '8'");
-    await page.getByRole('button', { name: 'Filter' }).click();
+    await page.getByRole('button', { name: 'Apply' }).click();
     await page.waitForURL('**filter=*');
     assert.ok(await page.locator('tbody tr').count() < 30);
     assert.equal(new URL(page.url()).searchParams.get('order'), 'metrics.val_auc DESC', 'the order stays');
