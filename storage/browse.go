@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 
+	"github.com/slipway-ml/slipway/domain"
 	"github.com/slipway-ml/slipway/domain/search"
 	"github.com/slipway-ml/slipway/domain/tracking"
 	"github.com/slipway-ml/slipway/storage/points"
@@ -68,13 +69,59 @@ func (t *Tx) KeyUses(ctx context.Context, runs []string) ([]tracking.KeyUse, err
 	in := t.db.InTexts("run_id", "$1")
 	metrics, err := list(ctx, t, scan(tracking.KindMetric), `
 		SELECT key, COUNT(*), 0 FROM metrics WHERE `+in+` AND substr(key, 1, 7) <> 'system/'
-		 GROUP BY key ORDER BY COUNT(*) DESC, key LIMIT $2`, texts(runs), mostKeyUses)
+		 GROUP BY key ORDER BY COUNT(*) DESC, `+curvesFirst+`, key LIMIT $2`, texts(runs), mostKeyUses)
 	if err != nil {
 		return nil, err
 	}
 	params, err := list(ctx, t, scan(tracking.KindParam), `
 		SELECT key, COUNT(*), COUNT(DISTINCT value) FROM params WHERE `+in+` GROUP BY key ORDER BY COUNT(*) DESC, key`, texts(runs))
 	return append(metrics, params...), err
+}
+
+// curvesFirst puts metrics that have a curve before those of a single step.
+const curvesFirst = `CASE WHEN MAX(step) > 0 THEN 0 ELSE 1 END`
+
+// MetricKeys lists the metrics of some runs, most used first.
+func (t *Tx) MetricKeys(ctx context.Context, runs []string) ([]string, error) {
+	return list(ctx, t, column[string], `
+		SELECT key FROM metrics WHERE `+t.db.InTexts("run_id", "$1")+` GROUP BY key
+		 ORDER BY COUNT(*) DESC, `+curvesFirst+`, key LIMIT $2`, texts(runs), mostMetricKeys)
+}
+
+const mostMetricKeys = 500
+
+// LatestValues are the last values of a metric in the newest active runs of an experiment, oldest run first.
+func (t *Tx) LatestValues(ctx context.Context, experiment, key string, n int) ([]float64, error) {
+	id, err := experimentNumber(experiment)
+	if err != nil {
+		return nil, err
+	}
+	out, err := list(ctx, t, func(row scanner) (float64, error) {
+		var m tracking.Metric
+		err := scanMetricShort(row, &m)
+		return m.Value, err
+	}, `SELECT m.value, m.is_nan
+	      FROM (SELECT id, start_time FROM runs WHERE experiment_id = $1 AND deleted_at = 0 ORDER BY start_time DESC, id LIMIT $3) r
+	      JOIN metrics m ON m.run_id = r.id AND m.key = $2 ORDER BY r.start_time DESC, r.id`, id, key, n)
+	slices.Reverse(out)
+	return out, err
+}
+
+// BestRun is the active run of an experiment with the highest or lowest value of a metric; none has no id.
+func (t *Tx) BestRun(ctx context.Context, experiment, key string, highest bool) (b tracking.Best, err error) {
+	id, err := experimentNumber(experiment)
+	if err != nil {
+		return b, err
+	}
+	direction := map[bool]string{true: "DESC", false: "ASC"}[highest]
+	b, err = one(ctx, t, func(row scanner) (b tracking.Best, err error) { return b, row(&b.RunID, &b.Value) }, `
+		SELECT m.run_id, m.value FROM metrics m CROSS JOIN runs r
+		 WHERE m.experiment_id = $1 AND m.key = $2 AND m.is_nan = FALSE AND r.id = m.run_id AND r.deleted_at = 0
+		 ORDER BY m.value `+direction+` LIMIT 1`, id, key)
+	if domain.KindOf(err) == domain.NotFound {
+		return tracking.Best{}, nil
+	}
+	return b, err
 }
 
 // fillColumns reads some keys of many runs.

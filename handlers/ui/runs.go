@@ -154,8 +154,16 @@ func (l *listing) find(tx *storage.Tx) (err error) {
 		makers = append(makers, run.CreatedBy)
 	}
 	if at := slices.IndexFunc(l.columns, func(c runs.Column) bool { return c.Curve }); at >= 0 && len(ids) > 0 {
-		if l.trends, err = tx.Trends(ctx, ids, l.columns[at].Name(), trendPoints); err != nil {
+		metric := l.columns[at].Name()
+		if l.trends, err = tx.Trends(ctx, ids, metric, trendPoints); err != nil {
 			return err
+		}
+		if d := tracking.PrimaryDirection(l.experiment, metric); d != tracking.Unknown && l.activity.Runs > 1 {
+			best, err := tx.BestRun(ctx, l.experiment.ID, metric, d == tracking.HigherIsBetter)
+			if err != nil {
+				return err
+			}
+			l.best = best.RunID
 		}
 	}
 	if l.names, err = tx.NamesOf(ctx, makers...); err != nil {
