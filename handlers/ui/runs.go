@@ -434,24 +434,36 @@ func allNumbers(rows [][]component.Cell, c int) bool {
 	return some
 }
 
-// groupRows are mean ± standard deviation of each metric, by group.
-func (l *listing) groupRows() (out []runs.GroupRow) {
+// groupRows are mean ± standard deviation of each metric, by group, a column's figures with the same decimals.
+func (l *listing) groupRows() []runs.GroupRow {
 	ctx := l.r.Ctx()
-	for _, g := range l.groups {
-		row := runs.GroupRow{Value: cut(g.Value), Missing: g.Missing, Runs: format.Count(ctx, int64(g.Runs)), URL: l.groupURL(g)}
-		for _, c := range l.columns {
+	out := make([]runs.GroupRow, len(l.groups))
+	for i, g := range l.groups {
+		out[i] = runs.GroupRow{Value: cut(g.Value), Missing: g.Missing, Runs: format.Count(ctx, int64(g.Runs)), URL: l.groupURL(g)}
+	}
+	for _, c := range l.columns {
+		means, stds := make([]*float64, len(l.groups)), make([]*float64, len(l.groups))
+		for i, g := range l.groups {
 			m := g.Metrics[c.Name()]
-			cell := component.Cell{Number: true}
 			if m.N > 0 {
-				cell.Text = format.Number(ctx, m.Mean)
-				cell.Full = i18n.T(ctx, "runs.group_cell", m.N, exact(m.Min), exact(m.Max))
+				means[i] = &m.Mean
 			}
 			if std, ok := m.Std(); ok && !math.IsInf(std, 0) {
-				cell.Text += " ± " + format.Number(ctx, std)
+				stds[i] = &std
 			}
-			row.Cells = append(row.Cells, cell)
 		}
-		out = append(out, row)
+		meanTexts, stdTexts := format.Column(ctx, means), format.Column(ctx, stds)
+		for i, g := range l.groups {
+			m := g.Metrics[c.Name()]
+			cell := component.Cell{Number: true, Text: meanTexts[i]}
+			if means[i] != nil {
+				cell.Full = i18n.T(ctx, "runs.group_cell", m.N, exact(m.Min), exact(m.Max))
+			}
+			if stds[i] != nil {
+				cell.Text += " ± " + stdTexts[i]
+			}
+			out[i].Cells = append(out[i].Cells, cell)
+		}
 	}
 	return out
 }

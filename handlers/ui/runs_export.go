@@ -71,6 +71,11 @@ func exportRuns(r *route.Request) error {
 		return err
 	}
 	out := newExport(r, as, l.experiment.Name)
+	if l.state.Group == "" {
+		out.head(l.runRecord(tracking.Run{}).names)
+	} else {
+		out.head(l.groupRecord(tracking.Group{}).names)
+	}
 	if l.state.Group != "" {
 		for _, g := range l.groups {
 			out.add(l.groupRecord(g))
@@ -173,6 +178,18 @@ func (e *export) write(s string) {
 	}
 }
 
+// head writes the names of the columns, in a format that has such a line.
+func (e *export) head(names []string) {
+	if e.csv == nil {
+		return
+	}
+	heads := make([]string, len(names))
+	for i, name := range names {
+		heads[i] = download.SafeCell(name)
+	}
+	e.err = e.csv.Write(heads)
+}
+
 // add writes one record. Every now and then it moves the deadline, so that a long export may take its time.
 func (e *export) add(rec record) {
 	if e.n%exportPortion == 0 {
@@ -207,13 +224,6 @@ func (e *export) add(rec record) {
 }
 
 func (e *export) addCSV(rec record) {
-	if e.n == 1 {
-		heads := make([]string, len(rec.names))
-		for i, name := range rec.names {
-			heads[i] = download.SafeCell(name)
-		}
-		e.err = e.csv.Write(heads)
-	}
 	line := make([]string, len(rec.values))
 	for i, v := range rec.values {
 		switch v := v.(type) {
