@@ -249,7 +249,7 @@ func TestNotesAreNotOverwrittenUnseen(t *testing.T) {
 		})
 		set := func(was, note string) error {
 			return storagetest.TryWrite(t, db, access.RunWrite, func(ctx context.Context, tx *storage.Tx, g access.Grant) error {
-				return tracking.SetNote(ctx, tx, g, run.ID, was, note)
+				return tracking.SetNote(ctx, tx, g, run.ID, tracking.NoteMark(was), note)
 			})
 		}
 		for _, c := range []struct {

@@ -2,7 +2,10 @@ package tracking
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"time"
+	"unicode/utf8"
 
 	"github.com/slipway-ml/slipway/domain"
 	"github.com/slipway-ml/slipway/domain/access"
@@ -107,11 +110,17 @@ func SiblingsOf(ctx context.Context, tx LineageTx, g access.Grant, r Run, limit 
 	return out, err
 }
 
-// SetNote writes the note of an active run in Markdown, unless somebody has changed it since the writer saw it
-// as was: then nothing is written and the error is a Conflict.
+// NoteMark stands for a note in a form that changes it.
+func NoteMark(note string) string {
+	sum := sha256.Sum256([]byte(note))
+	return hex.EncodeToString(sum[:8])
+}
+
+// SetNote writes the note of an active run in Markdown, unless somebody has changed it since the writer saw one
+// with the mark was: then nothing is written and the error is a Conflict.
 func SetNote(ctx context.Context, tx Tx, g access.Grant, id, was, note string) error {
-	if err := checkLength("run.note_long", "the note", note, maxTagValue); err != nil {
-		return err
+	if n := utf8.RuneCountInString(note); n > maxTagValue {
+		return domain.Fail(domain.Invalid, "run.note_long", "the note has %d characters, more than %d", n, maxTagValue)
 	}
 	r, err := activeRun(ctx, tx, g, id)
 	if err != nil {
@@ -124,7 +133,7 @@ func SetNote(ctx context.Context, tx Tx, g access.Grant, id, was, note string) e
 	switch {
 	case is == note:
 		return nil
-	case is != was:
+	case NoteMark(is) != was:
 		return domain.Fail(domain.Conflict, "run.note_changed", "the note was changed meanwhile")
 	}
 	b := Batch{Tags: []Tag{{TagNote, note}}}

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/a-h/templ"
 	"github.com/labstack/echo/v4"
@@ -68,7 +69,9 @@ type App struct {
 	BaseURL string // "https://host/prefix", or "" where it is not known
 	Prefix  string // the path of BaseURL, without a final slash
 	Version string
-	Log     *slog.Logger
+	// StaleAfter is how long a running run may be silent before pages call it stale; 0 is for ever.
+	StaleAfter time.Duration
+	Log        *slog.Logger
 
 	Stopping <-chan struct{} // closed when the server stops: what is endless ends
 }

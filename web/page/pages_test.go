@@ -36,16 +36,19 @@ func pages(ctx context.Context) map[string]templ.Component {
 	run := func(tab string) runs.ShowView {
 		return runs.ShowView{
 			ID: "r1", Name: hostile, Status: "FINISHED", Tab: tab, Start: now, Duration: "2 s", CanWrite: true, CanDelete: true,
-			Experiment: runs.Link{Label: hostile, Path: "/experiments/1"}, Note: hostile, Tags: tags, Params: tags,
-			Source: "train", SourceURL: "javascript:alert(1)", Commit: "0123456789abcdef",
+			Experiment: runs.Link{Label: hostile, Path: "/experiments/1"}, Note: runs.Note{Text: hostile}, Tags: tags, Params: tags, Parent: runs.Link{Label: hostile, Path: "/runs/r0"}, Stale: true, Archive: "/runs/r1/archive", ComparePath: "/compare",
+			Values:   runs.Values{Query: hostile, Params: tags, Tags: tags, System: tags, ExportPath: "/runs/r1/export.csv", Extents: true, Found: runs.Counts{Params: 99, Tags: 99, System: 99, Metrics: 99}, Difference: runs.Difference{With: "r2", Other: runs.Link{Label: hostile, Path: "/runs/r2"}, Choices: []runs.Choice{{ID: "r2", Name: hostile, Parent: true}}, Total: 3, Changes: []runs.Change{{Kind: "param", Key: hostile, From: []runs.Piece{{Text: hostile}, {Text: hostile, Changed: true}}, To: []runs.Piece{{Text: hostile, Changed: true}}}, {Kind: "metric", Key: "a", Added: true}, {Kind: "tag", Key: "b", Removed: true}}}},
+			Children: runs.Children{Total: 2, Shown: "2", Metric: hostile, Next: "/runs/r1?tab=lineage&after=x", First: "/runs/r1?tab=lineage", Rows: []runs.Child{{ID: "r3", Name: hostile, Status: "RUNNING", Stale: true}}},
+			Lineage:  runs.Lineage{Data: []runs.DatasetUse{{Dataset: runs.Dataset{Name: hostile, Digest: hostile, Context: hostile, Source: hostile}, Others: 3, OthersShown: "3", OthersPath: "/experiments/1"}}, MoreData: 4, Read: []runs.Link{{Label: hostile, Path: "/logged-models/m0"}}, Made: []runs.Link{{Label: hostile, Path: "/logged-models/m1"}}},
+			Source:   "train", SourceURL: "javascript:alert(1)", Commit: "0123456789abcdef",
 			Tiles:    []component.TileProps{{Label: hostile, Value: "0.5", Trend: []float64{1, 2, 3}}},
 			Charts:   []runs.ChartGroup{{Prefix: "val/", Charts: []component.ChartProps{chart.Line{ID: chart.ID(1), Title: hostile, Series: []chart.Series{{Name: hostile, Points: []chart.Point{{X: 0, Y: 1}, {X: 1, Y: 2}}}}}.Props(ctx)}}},
 			Metrics:  []runs.Metric{{Key: hostile, Value: "0.5", Step: "1", At: now}},
 			Datasets: []runs.Dataset{{Name: hostile, Digest: "ab", Source: hostile}},
 			Models:   []runs.Model{{ID: "m1", Name: hostile, Status: "READY", Created: now}},
 			Artifacts: runs.Artifacts{
-				Folders: []runs.Link{{Label: "artifacts", Path: "/runs/r1?tab=artifacts"}, {Label: hostile}},
-				Entries: []runs.Entry{{Name: hostile, Path: "/runs/r1?tab=artifacts&path=a", Size: "1 kB"}, {Name: "folder", Path: "/runs/r1?tab=artifacts&path=b", Folder: true}},
+				Entries: []runs.Entry{{Name: hostile, Path: "/runs/r1?tab=artifacts&path=a", Size: "1 kB"}, {Name: "folder", Path: "/runs/r1?tab=artifacts&path=b", Folder: true, Open: true, Entries: []runs.Entry{{Name: hostile, Path: "/runs/r1?tab=artifacts&path=b%2Fc"}, {More: true, Path: "/runs/r1?tab=artifacts&path=b"}}}},
+				Next:    "/runs/r1?tab=artifacts&from=z",
 				Preview: &runs.Preview{Name: hostile, Kind: runs.PreviewText, Text: hostile, DownloadPath: "/runs/r1/file", Digest: "sha256:ab", Truncated: true},
 			},
 		}
@@ -55,6 +58,13 @@ func pages(ctx context.Context) map[string]templ.Component {
 		v.Artifacts.Preview = &p
 		return runs.Show(v)
 	}
+	editing := func(tab, what string, change func(*runs.ShowView)) templ.Component {
+		v := run(tab)
+		v.Edit = what
+		change(&v)
+		return runs.Show(v)
+	}
+	refused := runs.Refused{Key: hostile, Value: hostile, Error: hostile}
 	return map[string]templ.Component{
 		"sign in":         signin.SignIn(signin.View{Next: "/x", UserName: hostile, Error: hostile, TriesLeft: 1}),
 		"set up":          signin.Setup(signin.SetupView{AskToken: true, Errors: map[string]string{"name": hostile}}),
@@ -79,10 +89,32 @@ func pages(ctx context.Context) map[string]templ.Component {
 		"run/table":       withPreview(runs.Preview{Name: "table", Kind: runs.PreviewTable, Columns: []string{hostile}, Rows: [][]string{{hostile}}}),
 		"run/image":       withPreview(runs.Preview{Name: "image", Kind: runs.PreviewImage, ImagePath: "/runs/r1/file"}),
 		"run/unknown":     withPreview(runs.Preview{Name: "other", Kind: runs.PreviewNone}),
-		"run/models":      runs.Show(run(runs.TabModels)),
-		"run/empty":       runs.Show(runs.ShowView{ID: "r1", Deleted: true, CanDelete: true}),
-		"run/no files":    runs.Show(runs.ShowView{ID: "r1", Tab: runs.TabArtifacts}),
-		"model":           models.Show(models.ShowView{ID: "m1", Name: hostile, Status: "UPLOAD_FAILED", StatusMessage: hostile, Run: models.Link{Label: hostile, Path: "/runs/r1"}, Params: tags, Tags: tags, Metrics: []models.Metric{{Key: hostile, Value: "1"}}, Files: []models.File{{Name: hostile, Path: "/x"}}, LoadSnippet: hostile}),
+		"run/markdown":    withPreview(runs.Preview{Name: "notes", Kind: runs.PreviewMarkdown, Text: hostile + "\n\n[x](javascript:alert(1)) ![x](data:x)", RenderedPath: "/runs/r1?tab=artifacts", SourcePath: "/runs/r1?tab=artifacts&view=source"}),
+		"run/frame":       withPreview(runs.Preview{Name: hostile, Kind: runs.PreviewFrame, FramePath: "/runs/r1/frame"}),
+		"run/lost":        withPreview(runs.Preview{Name: hostile, Kind: runs.PreviewNone, Problem: hostile}),
+		"run/void":        withPreview(runs.Preview{Name: hostile, Kind: runs.PreviewNone, Empty: true}),
+		"run/folder": editing(runs.TabArtifacts, "", func(v *runs.ShowView) {
+			v.Artifacts.Preview, v.Artifacts.Folder = nil, &runs.Folder{Name: hostile, Files: 2, Shown: "2", Size: "1 kB", ArchivePath: "/runs/r1/archive"}
+		}),
+		"run/no such file": editing(runs.TabArtifacts, "", func(v *runs.ShowView) {
+			v.Artifacts.Preview, v.Artifacts.Missing, v.Artifacts.MissingName = nil, true, hostile
+		}),
+		"run/models":         runs.Show(run(runs.TabModels)),
+		"run/lineage":        runs.Show(run(runs.TabLineage)),
+		"run/no lineage":     runs.Show(runs.ShowView{ID: "r1", Tab: runs.TabLineage}),
+		"run/notes":          runs.Show(run(runs.TabNotes)),
+		"run/note":           editing(runs.TabNotes, runs.EditNote, func(*runs.ShowView) {}),
+		"run/note looked at": editing(runs.TabNotes, runs.EditNote, func(v *runs.ShowView) { v.Note.Preview, v.Note.Draft = true, hostile }),
+		"run/note changed":   editing(runs.TabNotes, runs.EditNote, func(v *runs.ShowView) { v.Note.Changed, v.Note.Draft = true, hostile }),
+		"run/note refused":   editing(runs.TabNotes, runs.EditNote, func(v *runs.ShowView) { v.Note.Error, v.Note.Draft = hostile, hostile }),
+		"run/name":           editing("", runs.EditName, func(v *runs.ShowView) { v.Refused = refused }),
+		"run/tag":            editing(runs.TabParameters, runs.EditTag+"team", func(v *runs.ShowView) { v.Refused = refused }),
+		"run/new tag":        editing("", runs.EditTagNew, func(v *runs.ShowView) { v.Refused = refused }),
+		"run/no other":       editing(runs.TabParameters, "", func(v *runs.ShowView) { v.Values.Difference.Missing = true }),
+		"run/no values":      runs.Show(runs.ShowView{ID: "r1", Tab: runs.TabParameters}),
+		"run/empty":          runs.Show(runs.ShowView{ID: "r1", Deleted: true, CanDelete: true}),
+		"run/no files":       runs.Show(runs.ShowView{ID: "r1", Tab: runs.TabArtifacts}),
+		"model":              models.Show(models.ShowView{ID: "m1", Name: hostile, Status: "UPLOAD_FAILED", StatusMessage: hostile, Run: models.Link{Label: hostile, Path: "/runs/r1"}, Params: tags, Tags: tags, Metrics: []models.Metric{{Key: hostile, Value: "1"}}, Files: []models.File{{Name: hostile, Path: "/x"}}, LoadSnippet: hostile}),
 	}
 }
 
