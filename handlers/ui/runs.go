@@ -2,7 +2,6 @@ package ui
 
 import (
 	"cmp"
-	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
@@ -15,7 +14,6 @@ import (
 	"github.com/slipway-ml/slipway/handlers/download"
 	"github.com/slipway-ml/slipway/handlers/route"
 	"github.com/slipway-ml/slipway/storage"
-	"github.com/slipway-ml/slipway/web/chart"
 	"github.com/slipway-ml/slipway/web/component"
 	"github.com/slipway-ml/slipway/web/format"
 	"github.com/slipway-ml/slipway/web/page/runs"
@@ -230,7 +228,6 @@ func showRun(r *route.Request) error {
 // How much a page shows of what may be endless.
 const (
 	overviewCharts = 4
-	mostCharts     = 60
 	mostTiles      = 4
 	chartPoints    = 500
 	trendPoints    = 60
@@ -288,10 +285,11 @@ func runView(r *route.Request) (v runs.ShowView, err error) {
 			ID: m.ID, Name: m.Name, Type: m.Type, Status: strings.TrimPrefix(string(m.Status), "LOGGED_MODEL_"), Created: instant(m.CreatedAt),
 		})
 	}
-	if v.Tab == runs.TabOverview || v.Tab == runs.TabCharts {
-		v.Charts = chartGroups(r, charted(run, v.Tab), curves)
+	if v.Tab == runs.TabCharts {
+		v.ChartsTab = chartsTab(r, run)
 	}
 	if v.Tab == runs.TabOverview {
+		v.Charts = chartGroups(r, charted(run, v.Tab), curves)
 		v.Tiles = tiles(r, run, curves)
 	}
 	if v.Tab == runs.TabArtifacts {
@@ -314,25 +312,6 @@ func runModels(r *route.Request, tx *storage.Tx, run tracking.Run) (out []tracki
 		}
 	}
 	return out, nil
-}
-
-// charted are the metrics that a tab draws: those of the run itself before those of its machine.
-func charted(run tracking.Run, tab string) []tracking.Metric {
-	if tab != runs.TabOverview && tab != runs.TabCharts {
-		return nil
-	}
-	most := mostCharts
-	if tab == runs.TabOverview {
-		most = overviewCharts
-	}
-	ms := slices.Clone(run.Metrics)
-	slices.SortStableFunc(ms, func(a, b tracking.Metric) int {
-		return cmp.Compare(boolInt(strings.HasPrefix(a.Key, "system/")), boolInt(strings.HasPrefix(b.Key, "system/")))
-	})
-	if tab == runs.TabOverview { // curves only: a single value is on its tile
-		ms = slices.DeleteFunc(ms, func(m tracking.Metric) bool { return m.Step == 0 })
-	}
-	return ms[:min(most, len(ms))]
 }
 
 func boolInt(b bool) int {
@@ -376,35 +355,6 @@ func fillRun(r *route.Request, v *runs.ShowView, run tracking.Run, e tracking.Ex
 		}
 		v.Datasets = append(v.Datasets, row)
 	}
-}
-
-// chartGroups draws one chart a metric, grouped by what stands before the first slash of its name.
-func chartGroups(r *route.Request, ms []tracking.Metric, curves map[string][]tracking.Metric) (out []runs.ChartGroup) {
-	at := map[string]int{}
-	for i, m := range ms {
-		prefix, _, grouped := strings.Cut(m.Key, "/")
-		if !grouped {
-			prefix = ""
-		}
-		g, ok := at[prefix]
-		if !ok {
-			g = len(out)
-			at[prefix] = g
-			out = append(out, runs.ChartGroup{Prefix: prefix})
-		}
-		line := chart.Line{ID: fmt.Sprintf("chart-%d", i), Title: m.Key, Series: []chart.Series{{Name: m.Key, Points: points(curves[m.Key])}}}
-		out[g].Charts = append(out[g].Charts, line.Props(r.Ctx()))
-	}
-	slices.SortStableFunc(out, func(a, b runs.ChartGroup) int { return cmp.Compare(a.Prefix, b.Prefix) })
-	return out
-}
-
-func points(ms []tracking.Metric) []chart.Point {
-	out := make([]chart.Point, len(ms))
-	for i, m := range ms {
-		out[i] = chart.Point{X: float64(m.Step), Y: m.Value}
-	}
-	return out
 }
 
 func tiles(r *route.Request, run tracking.Run, curves map[string][]tracking.Metric) (out []component.TileProps) {

@@ -150,7 +150,8 @@ type ShowView struct {
 	Counts Counts
 
 	Tiles     []component.TileProps
-	Charts    []ChartGroup // overview: the first few; charts: all
+	Charts    []ChartGroup // overview: the first few
+	ChartsTab ChartsTab
 	Params    []component.Pair
 	Metrics   []Metric
 	Tags      []component.Pair
