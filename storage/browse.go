@@ -43,8 +43,8 @@ func (t *Tx) NewestRuns(ctx context.Context, experiment string, n int) ([]string
 	return list(ctx, t, column[string], `SELECT id FROM runs WHERE experiment_id = $1 AND deleted_at = 0 ORDER BY start_time DESC, id LIMIT $2`, id, n)
 }
 
-// texts is a list as one argument for InTexts.
-func texts(list []string) string {
+// textList is a list as one argument for InTexts.
+func textList(list []string) string {
 	if list == nil {
 		list = []string{}
 	}
@@ -55,13 +55,13 @@ func texts(list []string) string {
 	return string(b)
 }
 
-// mostKeyUses bounds how many metrics KeyUses tells of; params have no bound, for few runs have many.
-const mostKeyUses = 40
+// mostColumnUses bounds how many metrics ColumnUses tells of; params have no bound, for few runs have many.
+const mostColumnUses = 40
 
-// KeyUses tells how runs use their metrics (the machine's own left out) and params.
-func (t *Tx) KeyUses(ctx context.Context, runs []string) ([]tracking.KeyUse, error) {
-	scan := func(kind string) func(scanner) (tracking.KeyUse, error) {
-		return func(row scanner) (u tracking.KeyUse, err error) {
+// ColumnUses tells how runs use their metrics (the machine's own left out) and params.
+func (t *Tx) ColumnUses(ctx context.Context, runs []string) ([]tracking.ColumnUse, error) {
+	scan := func(kind string) func(scanner) (tracking.ColumnUse, error) {
+		return func(row scanner) (u tracking.ColumnUse, err error) {
 			u.Kind = kind
 			return u, row(&u.Name, &u.Runs, &u.Values)
 		}
@@ -69,12 +69,12 @@ func (t *Tx) KeyUses(ctx context.Context, runs []string) ([]tracking.KeyUse, err
 	in := t.db.InTexts("run_id", "$1")
 	metrics, err := list(ctx, t, scan(tracking.KindMetric), `
 		SELECT key, COUNT(*), 0 FROM metrics WHERE `+in+` AND substr(key, 1, 7) <> 'system/'
-		 GROUP BY key ORDER BY COUNT(*) DESC, `+curvesFirst+`, key LIMIT $2`, texts(runs), mostKeyUses)
+		 GROUP BY key ORDER BY COUNT(*) DESC, `+curvesFirst+`, key LIMIT $2`, textList(runs), mostColumnUses)
 	if err != nil {
 		return nil, err
 	}
 	params, err := list(ctx, t, scan(tracking.KindParam), `
-		SELECT key, COUNT(*), COUNT(DISTINCT value) FROM params WHERE `+in+` GROUP BY key ORDER BY COUNT(*) DESC, key`, texts(runs))
+		SELECT key, COUNT(*), COUNT(DISTINCT value) FROM params WHERE `+in+` GROUP BY key ORDER BY COUNT(*) DESC, key`, textList(runs))
 	return append(metrics, params...), err
 }
 
@@ -85,7 +85,7 @@ const curvesFirst = `CASE WHEN MAX(step) > 0 THEN 0 ELSE 1 END`
 func (t *Tx) MetricKeys(ctx context.Context, runs []string) ([]string, error) {
 	return list(ctx, t, column[string], `
 		SELECT key FROM metrics WHERE `+t.db.InTexts("run_id", "$1")+` GROUP BY key
-		 ORDER BY COUNT(*) DESC, `+curvesFirst+`, key LIMIT $2`, texts(runs), mostMetricKeys)
+		 ORDER BY COUNT(*) DESC, `+curvesFirst+`, key LIMIT $2`, textList(runs), mostMetricKeys)
 }
 
 const mostMetricKeys = 500
@@ -163,7 +163,7 @@ func (t *Tx) fillColumns(ctx context.Context, runs []tracking.Run, c tracking.Co
 		if len(q.keys) == 0 {
 			continue
 		}
-		if err := t.each(ctx, q.add, q.sql+of, texts(ids), texts(q.keys)); err != nil {
+		if err := t.each(ctx, q.add, q.sql+of, textList(ids), textList(q.keys)); err != nil {
 			return err
 		}
 	}
@@ -190,7 +190,7 @@ func (t *Tx) ChildCounts(ctx context.Context, runs []string) (map[string]int, er
 		out[run] = n
 		return err
 	}, `SELECT x.value, COUNT(*) FROM tags x JOIN runs r ON r.id = x.run_id
-	     WHERE x.key = '`+tracking.TagParent+`' AND `+t.db.InTexts("x.value", "$1")+` AND r.deleted_at = 0 GROUP BY x.value`, texts(runs))
+	     WHERE x.key = '`+tracking.TagParent+`' AND `+t.db.InTexts("x.value", "$1")+` AND r.deleted_at = 0 GROUP BY x.value`, textList(runs))
 }
 
 // LastWrite is when something was last written to a run of an experiment.
@@ -306,7 +306,7 @@ func (t *Tx) GroupRuns(ctx context.Context, q tracking.Query, by tracking.Key, m
 			}
 			return err
 		}, `SELECT COALESCE(g.value, ''), g.run_id IS NULL, v.key, v.value, v.is_nan FROM `+from+
-			` JOIN metrics v ON v.run_id = r.id AND `+t.db.InTexts("v.key", p.where.arg(texts(metrics)))+
+			` JOIN metrics v ON v.run_id = r.id AND `+t.db.InTexts("v.key", p.where.arg(textList(metrics)))+
 			` WHERE `+p.where.String()+` LIMIT `+strconv.Itoa(mostGrouped*len(metrics)), p.where.args...); err != nil {
 			return nil, err
 		}
@@ -334,7 +334,7 @@ func (t *Tx) Trends(ctx context.Context, runs []string, key string, n int) (map[
 	}
 	all, err := list(ctx, t, func(row scanner) (s series, err error) { return s, row(&s.run, &s.id, &s.blocks) }, `
 		SELECT run_id, series, (SELECT COUNT(*) FROM metric_blocks b WHERE b.series = metrics.series)
-		  FROM metrics WHERE `+t.db.InTexts("run_id", "$1")+` AND key = $2`, texts(runs), key)
+		  FROM metrics WHERE `+t.db.InTexts("run_id", "$1")+` AND key = $2`, textList(runs), key)
 	if err != nil {
 		return nil, err
 	}

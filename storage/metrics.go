@@ -333,6 +333,17 @@ type history struct {
 // Next implements tracking.History.
 func (h *history) Next() string { return h.next }
 
+// Len implements tracking.History.
+func (h *history) Len() int {
+	n := len(h.tail)
+	for _, b := range h.blocks {
+		if count, err := points.Count(b); err == nil { // Each will say what is wrong with it
+			n += count
+		}
+	}
+	return n
+}
+
 // Each implements tracking.History.
 func (h *history) Each(fn func(tracking.Metric) error) error {
 	var buffer, current []points.Point

@@ -21,8 +21,8 @@ const (
 // Columns are the keys whose values a table shows. Of thousands that runs may have, only these are read.
 type Columns struct{ Metrics, Params, Tags []string }
 
-// KeyUse is how some runs use a key: how many have it, and how many different values a param has in them.
-type KeyUse struct {
+// ColumnUse is how some runs use a key: how many have it, and how many different values a param has in them.
+type ColumnUse struct {
 	Key
 	Runs   int
 	Values int
@@ -74,7 +74,7 @@ func (m Moments) Std() (float64, bool) {
 type BrowseTx interface {
 	Tx
 	ExperimentKeys(ctx context.Context, experiment, kind, part string, most int) ([]Key, error)
-	KeyUses(ctx context.Context, runs []string) ([]KeyUse, error)
+	ColumnUses(ctx context.Context, runs []string) ([]ColumnUse, error)
 	NewestRuns(ctx context.Context, experiment string, n int) ([]string, error)
 	MetricKeys(ctx context.Context, runs []string) ([]string, error)
 	LatestValues(ctx context.Context, experiment, key string, n int) ([]float64, error)
@@ -96,8 +96,8 @@ func KeysOf(ctx context.Context, tx BrowseTx, g access.Grant, id, kind, part str
 // recentRuns is how many of the newest runs decide which columns a table opens with.
 const recentRuns = 20
 
-// KeyUses tells how the newest runs of an experiment use their keys.
-func KeyUses(ctx context.Context, tx BrowseTx, g access.Grant, id string) ([]KeyUse, int, error) {
+// ColumnUses tells how the newest runs of an experiment use their keys.
+func ColumnUses(ctx context.Context, tx BrowseTx, g access.Grant, id string) ([]ColumnUse, int, error) {
 	if _, err := experiment(ctx, tx, g, access.RunRead, id); err != nil {
 		return nil, 0, err
 	}
@@ -105,7 +105,7 @@ func KeyUses(ctx context.Context, tx BrowseTx, g access.Grant, id string) ([]Key
 	if err != nil || len(runs) == 0 {
 		return nil, 0, err
 	}
-	uses, err := tx.KeyUses(ctx, runs)
+	uses, err := tx.ColumnUses(ctx, runs)
 	return uses, len(runs), err
 }
 

@@ -1,12 +1,13 @@
 package tracking
 
 import (
+	"cmp"
 	"context"
-	"math"
 	"slices"
 
 	"github.com/slipway-ml/slipway/domain"
 	"github.com/slipway-ml/slipway/domain/access"
+	"github.com/slipway-ml/slipway/domain/stats"
 )
 
 // MetricHistory finds the points of a metric. An unknown run or key has none.
@@ -28,6 +29,7 @@ type noHistory struct{}
 
 func (noHistory) Each(func(Metric) error) error { return nil }
 func (noHistory) Next() string                  { return "" }
+func (noHistory) Len() int                      { return 0 }
 
 // SampleQuery asks for the shape of one metric over several runs.
 type SampleQuery struct {
@@ -69,113 +71,84 @@ func SampleHistories(ctx context.Context, tx Tx, g access.Grant, q SampleQuery) 
 		if err != nil {
 			return nil, err
 		}
-		var ps []sample
+		c := newCurve(h.Len())
 		if err := h.Each(func(m Metric) error {
 			if (q.From == nil || m.Step >= *q.From) && (q.To == nil || m.Step <= *q.To) {
-				ps = append(ps, sample{m.Step, m.Timestamp, m.Value})
+				c.add(m)
 			}
 			return nil
 		}); err != nil {
 			return nil, err
 		}
-		out = append(out, RunSample{id, metrics(q.Key, reduce(ps, q.Points))})
+		c.sortBy(c.steps)
+		out = append(out, RunSample{id, c.pick(q.Key, stats.Thin(c.steps, c.values, q.Points))})
 	}
 	return out, nil
 }
 
-// Sample orders ms, points of one metric, by (step, timestamp) and reduces them to n: the first, the last, and
-// of each bucket between them the one that makes the largest triangle with the point kept before and the mean
-// of the next bucket (Steinarsson, "Downsampling Time Series for Visual Representation", 2013). NaN
-// counts as a triangle without area, so it is kept only where its bucket has nothing else.
+// Sample orders ms, points of one metric, by (step, timestamp) and reduces them to n that look like all of
+// them (see stats.Thin).
 func Sample(ms []Metric, n int) []Metric {
 	if len(ms) == 0 {
 		return ms
 	}
-	ps := make([]sample, len(ms))
-	for i, m := range ms {
-		ps[i] = sample{m.Step, m.Timestamp, m.Value}
+	c := newCurve(len(ms))
+	for _, m := range ms {
+		c.add(m)
 	}
-	return metrics(ms[0].Key, reduce(ps, n))
+	c.sortBy(c.steps)
+	return c.pick(ms[0].Key, stats.Thin(c.steps, c.values, n))
 }
 
-// sample is a point without its name: a million of them are 24 MB.
-type sample struct {
-	step, timestamp int64
-	value           float64
+// curve is the points of one metric of one run without their names, in columns: a million of them are 24 MB.
+type curve struct {
+	steps, times []int64
+	values       []float64
 }
 
-func metrics(key string, ps []sample) []Metric {
-	out := make([]Metric, len(ps))
-	for i, p := range ps {
-		out[i] = Metric{Key: key, Step: p.step, Timestamp: p.timestamp, Value: p.value}
+// newCurve has room for n points.
+func newCurve(n int) *curve {
+	return &curve{make([]int64, 0, n), make([]int64, 0, n), make([]float64, 0, n)}
+}
+
+func (c *curve) add(m Metric) {
+	c.steps, c.times, c.values = append(c.steps, m.Step), append(c.times, m.Timestamp), append(c.values, m.Value)
+}
+
+// sortBy puts the points in the order of xs, which is c.steps or c.times, then of their times.
+func (c *curve) sortBy(xs []int64) {
+	order := func(i, j int) int { return cmp.Or(cmp.Compare(xs[i], xs[j]), cmp.Compare(c.times[i], c.times[j])) }
+	sorted := true
+	for i := 1; i < len(xs) && sorted; i++ {
+		sorted = order(i-1, i) <= 0
+	}
+	if sorted {
+		return
+	}
+	at := make([]int, len(xs))
+	for i := range at {
+		at[i] = i
+	}
+	slices.SortStableFunc(at, order)
+	*c = curve{gather(c.steps, at), gather(c.times, at), gather(c.values, at)}
+}
+
+// gather is the elements of all at the given places.
+func gather[T any](all []T, at []int) []T {
+	out := make([]T, len(at))
+	for i, from := range at {
+		out[i] = all[from]
 	}
 	return out
 }
 
-// reduce is Sample's rule.
-func reduce(ps []sample, n int) []sample {
-	byStep := func(a, b sample) int {
-		if a.step != b.step {
-			return compareInt(a.step, b.step)
-		}
-		return compareInt(a.timestamp, b.timestamp)
+// pick is the points at the given places as metrics.
+func (c *curve) pick(key string, at []int) []Metric {
+	out := make([]Metric, len(at))
+	for i, from := range at {
+		out[i] = Metric{Key: key, Step: c.steps[from], Timestamp: c.times[from], Value: c.values[from]}
 	}
-	if !slices.IsSortedFunc(ps, byStep) {
-		slices.SortStableFunc(ps, byStep)
-	}
-	if len(ps) <= n {
-		return ps
-	}
-	if n <= 2 {
-		return []sample{ps[0], ps[len(ps)-1]}[2-n:]
-	}
-	out := make([]sample, 1, n)
-	out[0] = ps[0]
-	width := float64(len(ps)-2) / float64(n-2)
-	for i := range n - 2 {
-		from, to := 1+int(float64(i)*width), 1+int(float64(i+1)*width)
-		next := ps[to:min(1+int(float64(i+2)*width), len(ps))]
-		if len(next) == 0 {
-			next = ps[len(ps)-1:]
-		}
-		out = append(out, largest(out[len(out)-1], ps[from:to], next))
-	}
-	return append(out, ps[len(ps)-1])
-}
-
-func compareInt(a, b int64) int {
-	if a < b {
-		return -1
-	}
-	if a > b {
-		return 1
-	}
-	return 0
-}
-
-func largest(before sample, bucket, next []sample) sample {
-	var x, y, count float64
-	for _, m := range next {
-		if !math.IsNaN(m.value) {
-			x, y, count = x+float64(m.step), y+m.value, count+1
-		}
-	}
-	if count > 0 {
-		x, y = x/count, y/count
-	} else { // as if the curve went on level
-		x, y = float64(next[0].step), before.value
-	}
-	best, area := bucket[0], -1.0
-	for _, m := range bucket {
-		a := math.Abs((float64(before.step)-x)*(m.value-before.value) - (float64(before.step)-float64(m.step))*(y-before.value))
-		if math.IsNaN(a) {
-			a = 0
-		}
-		if a > area || math.IsNaN(best.value) && !math.IsNaN(m.value) {
-			best, area = m, a
-		}
-	}
-	return best
+	return out
 }
 
 // SearchDatasets lists the data sets used in experiments of the selected workspace.

@@ -1,6 +1,7 @@
 package tracking
 
 import (
+	"cmp"
 	"math"
 	"slices"
 	"testing"
@@ -8,8 +9,8 @@ import (
 	"pgregory.net/rapid"
 )
 
-// curve is a metric with the given values at steps 0, 1, 2 …
-func curve(values ...float64) []Metric {
+// curveOf is a metric with the given values at steps 0, 1, 2 …
+func curveOf(values ...float64) []Metric {
 	out := make([]Metric, len(values))
 	for i, v := range values {
 		out[i] = Metric{Key: "loss", Value: v, Step: int64(i), Timestamp: int64(1000 + i)}
@@ -34,22 +35,22 @@ func TestSample(t *testing.T) {
 		want []int64 // steps
 	}{
 		{"nothing", nil, 5, nil},
-		{"one of one", curve(7), 1, []int64{0}},
-		{"fewer than asked for", curve(3, 1, 2), 10, []int64{0, 1, 2}},
-		{"as many as asked for", curve(3, 1, 2), 3, []int64{0, 1, 2}},
-		{"one of many is the last", curve(3, 1, 2), 1, []int64{2}},
-		{"two are the ends", curve(3, 9, 9, 2), 2, []int64{0, 3}},
-		{"three have the peak", curve(0, 0, 9, 0, 0), 3, []int64{0, 2, 4}},
-		{"three have the pit", curve(0, 0, 0, -9, 0), 3, []int64{0, 3, 4}},
-		{"the first of equal triangles", curve(0, 5, 5, 5, 0), 3, []int64{0, 1, 4}},
-		{"constant", curve(1, 1, 1, 1, 1, 1), 4, []int64{0, 1, 3, 5}},
-		{"NaN gives way", curve(0, nan, 1, nan, 0), 3, []int64{0, 2, 4}},
-		{"nothing but NaN", curve(nan, nan, nan, nan, nan), 3, []int64{0, 1, 4}},
-		{"a first NaN makes none of the others one", curve(nan, nan, 5, nan, 0), 3, []int64{0, 2, 4}},
-		{"a first NaN, the number last", curve(nan, nan, nan, 5, 0), 3, []int64{0, 3, 4}},
-		{"a bucket of NaN", curve(0, nan, nan, 5, 6, 0), 4, []int64{0, 1, 3, 5}},
-		{"the last is NaN", curve(0, 1, 9, 1, nan), 3, []int64{0, 2, 4}},
-		{"as great as can be", curve(inf, -inf, inf, -inf, inf, nan, -inf), 4, []int64{0, 1, 4, 6}},
+		{"one of one", curveOf(7), 1, []int64{0}},
+		{"fewer than asked for", curveOf(3, 1, 2), 10, []int64{0, 1, 2}},
+		{"as many as asked for", curveOf(3, 1, 2), 3, []int64{0, 1, 2}},
+		{"one of many is the last", curveOf(3, 1, 2), 1, []int64{2}},
+		{"two are the ends", curveOf(3, 9, 9, 2), 2, []int64{0, 3}},
+		{"three have the peak", curveOf(0, 0, 9, 0, 0), 3, []int64{0, 2, 4}},
+		{"three have the pit", curveOf(0, 0, 0, -9, 0), 3, []int64{0, 3, 4}},
+		{"the first of equal triangles", curveOf(0, 5, 5, 5, 0), 3, []int64{0, 1, 4}},
+		{"constant", curveOf(1, 1, 1, 1, 1, 1), 4, []int64{0, 1, 3, 5}},
+		{"NaN gives way", curveOf(0, nan, 1, nan, 0), 3, []int64{0, 2, 4}},
+		{"nothing but NaN", curveOf(nan, nan, nan, nan, nan), 3, []int64{0, 1, 4}},
+		{"a first NaN makes none of the others one", curveOf(nan, nan, 5, nan, 0), 3, []int64{0, 2, 4}},
+		{"a first NaN, the number last", curveOf(nan, nan, nan, 5, 0), 3, []int64{0, 3, 4}},
+		{"a bucket of NaN", curveOf(0, nan, nan, 5, 6, 0), 4, []int64{0, 1, 3, 5}},
+		{"the last is NaN", curveOf(0, 1, 9, 1, nan), 3, []int64{0, 2, 4}},
+		{"as great as can be", curveOf(inf, -inf, inf, -inf, inf, nan, -inf), 4, []int64{0, 1, 4, 6}},
 	} {
 		if got := steps(Sample(c.in, c.n)); !slices.Equal(got, c.want) {
 			t.Errorf("%s: got the steps %v, want %v", c.name, got, c.want)
@@ -151,9 +152,9 @@ func TestSampleOfAnything(t *testing.T) {
 		}
 		slices.SortStableFunc(all, func(a, b Metric) int {
 			if a.Step != b.Step {
-				return compareInt(a.Step, b.Step)
+				return cmp.Compare(a.Step, b.Step)
 			}
-			return compareInt(a.Timestamp, b.Timestamp)
+			return cmp.Compare(a.Timestamp, b.Timestamp)
 		})
 		if got[len(got)-1].Timestamp != all[len(all)-1].Timestamp || n > 1 && got[0].Timestamp != all[0].Timestamp {
 			t.Fatalf("the ends of %v are not in %v", all, got)
@@ -175,7 +176,7 @@ func TestSampleOfAnything(t *testing.T) {
 func TestSampleShowsNumbers(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		value := rapid.OneOf(rapid.Float64Range(-9, 9), rapid.Just(math.NaN()))
-		ms := curve(rapid.SliceOfN(value, 4, 60).Draw(t, "values")...)
+		ms := curveOf(rapid.SliceOfN(value, 4, 60).Draw(t, "values")...)
 		n := rapid.IntRange(3, len(ms)-1).Draw(t, "n")
 		size := float64(len(ms)-2) / float64(n-2)
 		for b, m := range Sample(slices.Clone(ms), n)[1 : n-1] {

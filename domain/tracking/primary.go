@@ -30,6 +30,11 @@ func PrimaryMetric(e Experiment, keys []string) string {
 	return best
 }
 
+// MostTelling orders metrics by how much their names tell of how good a run is; equals stay in their order.
+func MostTelling(ms []Metric) {
+	slices.SortStableFunc(ms, func(a, b Metric) int { return telling(b.Key) - telling(a.Key) })
+}
+
 // telling says how much a metric's name tells of how good a run is: a measure on data held back more than one on
 // training data, one whose direction is known more than another, a quality more than a loss.
 func telling(key string) (n int) {

@@ -178,6 +178,8 @@ type History interface {
 	Each(fn func(Metric) error) error
 	// Next is the token of the next page; known only after Each.
 	Next() string
+	// Len is how many points there are at most, before doubled ones are dropped.
+	Len() int
 }
 
 // Tx is what tracking asks of a transaction; *storage.Tx answers.

@@ -89,15 +89,6 @@ func send(r *route.Request, a tracking.Artifact, disposition string) error {
 // Disposition is the Content-Disposition (RFC 6266) of a file called name: inline or attachment.
 func Disposition(how, name string) string { return how + "; " + fileName(name) }
 
-// SafeCell is a text as a cell of a CSV file that no spreadsheet takes for a formula: one that begins as formulas
-// do gets an apostrophe before it (OWASP, "CSV Injection"). Numbers of our own are written as they are.
-func SafeCell(s string) string {
-	if s != "" && strings.ContainsRune("=+-@\t\r", rune(s[0])) {
-		return "'" + s
-	}
-	return s
-}
-
 // fileName is the filename parameter of RFC 6266: plain where the name is, else with a plain stand-in before
 // the exact one for clients that know only that.
 func fileName(name string) string {

@@ -82,7 +82,7 @@ func runView(r *route.Request) (v runs.ShowView, err error) {
 		v.Tab = runs.TabOverview
 	}
 	var e tracking.Experiment
-	curves := map[string][]tracking.Metric{}
+	trends := map[string][]float64{}
 	if err := r.DB.Read(r.Ctx(), p.reading, func(tx *storage.Tx) error {
 		if p.run, err = tracking.RunByID(r.Ctx(), tx, p.reading, r.Param("id")); err != nil {
 			return err
@@ -95,12 +95,14 @@ func runView(r *route.Request) (v runs.ShowView, err error) {
 				p.parent = tracking.Run{} // gone for good: the tag alone leads nowhere
 			}
 		}
-		for _, m := range charted(p.run, v.Tab) {
-			s, err := tracking.SampleHistories(r.Ctx(), tx, p.reading, tracking.SampleQuery{RunIDs: []string{p.run.ID}, Key: m.Key, Points: chartPoints})
-			if err != nil {
-				return err
+		if v.Tab == runs.TabOverview {
+			for _, m := range tiled(p.run) {
+				found, err := tx.Trends(r.Ctx(), []string{p.run.ID}, m.Key, trendPoints)
+				if err != nil {
+					return err
+				}
+				trends[m.Key] = found[p.run.ID]
 			}
-			curves[m.Key] = s[0].Points
 		}
 		names, err := tx.NamesOf(r.Ctx(), p.run.CreatedBy)
 		if err != nil {
@@ -112,11 +114,12 @@ func runView(r *route.Request) (v runs.ShowView, err error) {
 	}); err != nil {
 		return v, err
 	}
-	if v.Tab == runs.TabOverview || v.Tab == runs.TabCharts {
-		v.Charts = chartGroups(r, charted(p.run, v.Tab), curves)
-	}
-	if v.Tab == runs.TabOverview {
-		v.Tiles = tiles(r, p.run, curves)
+	switch v.Tab {
+	case runs.TabCharts:
+		v.ChartsTab = chartsTab(r, p.run)
+	case runs.TabOverview:
+		v.Charts = seriesGroups(p.run.ID, charted(p.run), 0, component.ChartState{})
+		v.Tiles = tiles(r, p.run, trends)
 	}
 	if v.Tab == runs.TabArtifacts && v.Artifacts.File != nil {
 		v.Artifacts.Preview, err = preview(r, p.run.ID, *v.Artifacts.File, r.QueryParam("view") == "source")
@@ -218,18 +221,18 @@ func useOf(d tracking.DatasetInput) string {
 	return ""
 }
 
-func tiles(r *route.Request, run tracking.Run, curves map[string][]tracking.Metric) (out []component.TileProps) {
-	for _, m := range run.Metrics {
-		if strings.HasPrefix(m.Key, "system/") || len(out) == mostTiles {
-			continue
-		}
-		t := component.TileProps{Label: m.Key, Value: format.Number(r.Ctx(), m.Value), Full: exact(m.Value)}
-		for _, p := range tracking.Sample(slices.Clone(curves[m.Key]), trendPoints) {
-			t.Trend = append(t.Trend, p.Value)
-		}
-		out = append(out, t)
+func tiles(r *route.Request, run tracking.Run, trends map[string][]float64) (out []component.TileProps) {
+	for _, m := range tiled(run) {
+		out = append(out, component.TileProps{Label: m.Key, Value: format.Number(r.Ctx(), m.Value), Full: exact(m.Value), Trend: trends[m.Key]})
 	}
 	return out
+}
+
+// tiled are the metrics that stand as figures above all else: the most telling first, without those of the machine.
+func tiled(run tracking.Run) []tracking.Metric {
+	ms := slices.DeleteFunc(slices.Clone(run.Metrics), func(m tracking.Metric) bool { return isSystem(m.Key) })
+	tracking.MostTelling(ms)
+	return ms[:min(mostTiles, len(ms))]
 }
 
 // models is one row a model, with the flavours that its own description names and how much its files take.

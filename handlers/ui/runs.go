@@ -44,7 +44,7 @@ type listing struct {
 
 	experiment tracking.Experiment
 	activity   tracking.Activity
-	uses       []tracking.KeyUse
+	uses       []tracking.ColumnUse
 	newest     int // of how many runs uses tells
 	columns    []runs.Column
 	page       tracking.Page[tracking.Run]
@@ -127,7 +127,7 @@ func listRuns(r *route.Request) error {
 // find reads what the table shows.
 func (l *listing) find(tx *storage.Tx) (err error) {
 	ctx, g := l.r.Ctx(), l.r.Grant
-	if l.uses, l.newest, err = tracking.KeyUses(ctx, tx, g, l.state.Experiment); err != nil {
+	if l.uses, l.newest, err = tracking.ColumnUses(ctx, tx, g, l.state.Experiment); err != nil {
 		return err
 	}
 	activity, err := tx.ActivityOf(ctx, []tracking.Experiment{l.experiment})
@@ -377,7 +377,7 @@ func (l *listing) cells() [][]component.Cell {
 		for i := range rs {
 			out[i][c] = component.Cell{Text: format.Missing}
 			if text, ok := textValue(rs[i], col); ok {
-				out[i][c] = component.Cell{Text: cut(text), Full: text, Mono: true}
+				out[i][c] = component.Cell{Text: cellText(text), Full: text, Mono: true}
 			}
 		}
 		l.columns[c].Number = allNumbers(out, c)
@@ -385,8 +385,8 @@ func (l *listing) cells() [][]component.Cell {
 	return out
 }
 
-// cut leaves of a long value what fits a cell; the page would carry thousands of characters nobody sees.
-func cut(s string) string {
+// cellText leaves of a long value what fits a cell; the page would carry thousands of characters nobody sees.
+func cellText(s string) string {
 	const most = 120
 	if len(s) <= most {
 		return s
@@ -439,7 +439,7 @@ func (l *listing) groupRows() []runs.GroupRow {
 	ctx := l.r.Ctx()
 	out := make([]runs.GroupRow, len(l.groups))
 	for i, g := range l.groups {
-		out[i] = runs.GroupRow{Value: cut(g.Value), Missing: g.Missing, Runs: format.Count(ctx, int64(g.Runs)), URL: l.groupURL(g)}
+		out[i] = runs.GroupRow{Value: cellText(g.Value), Missing: g.Missing, Runs: format.Count(ctx, int64(g.Runs)), URL: l.groupURL(g)}
 	}
 	for _, c := range l.columns {
 		means, stds := make([]*float64, len(l.groups)), make([]*float64, len(l.groups))

@@ -29,7 +29,7 @@ func pickColumns(r *route.Request) error {
 		if l.experiment, err = tracking.ExperimentByID(r.Ctx(), tx, seeing, l.state.Experiment); err != nil {
 			return err
 		}
-		if l.uses, l.newest, err = tracking.KeyUses(r.Ctx(), tx, r.Grant, l.state.Experiment); err != nil {
+		if l.uses, l.newest, err = tracking.ColumnUses(r.Ctx(), tx, r.Grant, l.state.Experiment); err != nil {
 			return err
 		}
 		for _, kind := range []string{tracking.KindMetric, tracking.KindParam, tracking.KindTag} {

@@ -58,7 +58,7 @@ func exportRuns(r *route.Request) error {
 		if l.experiment, err = tracking.ExperimentByID(r.Ctx(), tx, seeing, l.state.Experiment); err != nil {
 			return err
 		}
-		if l.uses, l.newest, err = tracking.KeyUses(r.Ctx(), tx, r.Grant, l.state.Experiment); err != nil {
+		if l.uses, l.newest, err = tracking.ColumnUses(r.Ctx(), tx, r.Grant, l.state.Experiment); err != nil {
 			return err
 		}
 		l.columns = l.chosenColumns()
@@ -185,7 +185,7 @@ func (e *export) head(names []string) {
 	}
 	heads := make([]string, len(names))
 	for i, name := range names {
-		heads[i] = download.SafeCell(name)
+		heads[i] = download.SafeCSV(name)
 	}
 	e.err = e.csv.Write(heads)
 }
@@ -228,7 +228,7 @@ func (e *export) addCSV(rec record) {
 	for i, v := range rec.values {
 		switch v := v.(type) {
 		case string:
-			line[i] = download.SafeCell(v)
+			line[i] = download.SafeCSV(v)
 		case float64:
 			line[i] = strconv.FormatFloat(v, 'g', -1, 64)
 		}

@@ -1,54 +1,112 @@
-// Draws every [data-chart] from the JSON block beside it. The option says what is drawn; how it looks comes from
-// the design tokens, so that one chart serves both themes. The chart library is fetched when a page has a chart.
+// Draws charts. A [data-chart] is drawn from the JSON block beside it, a [data-chart-src] from what its address answers.
+// Both say what is drawn; how it looks comes from the design tokens, so that one chart serves both themes.
+// The chart library is fetched when a page has a chart, data when its chart comes near the window.
+const slipwayChart = {
+  // smoothed is the exponential moving average of [x, y] points, debiased as TensorBoard does it:
+  //   s_i = w·s_(i−1) + (1−w)·y_i,  s_0 = 0,  shown value = s_i / (1 − w^i)
+  // so that the first values are not drawn towards zero. A gap (null) stays one and does not count; a curve that
+  // is constant stays as it is, free of rounding. w is from 0 (nothing) to below 1.
+  smoothed(points, w) {
+    const ys = points.map((p) => p[1]).filter((y) => y !== null);
+    if (!(w > 0) || ys.every((y) => y === ys[0])) return points;
+    let s = 0;
+    let n = 0;
+    return points.map(([x, y]) => {
+      if (y === null) return [x, null];
+      s = w * s + (1 - w) * y;
+      n += 1;
+      return [x, s / (1 - w ** n)];
+    });
+  },
+  // nearest is the point whose x is closest; points are in the order of x and gaps do not count.
+  nearest(points, x) {
+    let low = 0;
+    let high = points.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (points[middle][0] < x) low = middle + 1; else high = middle;
+    }
+    let best;
+    for (let i = low; i < points.length && !best; i++) if (points[i][1] !== null) best = points[i];
+    for (let i = low - 1; i >= 0; i--) {
+      if (points[i][1] === null) continue;
+      return !best || x - points[i][0] < best[0] - x ? points[i] : best;
+    }
+    return best;
+  },
+};
+
 (() => {
   'use strict';
+  if (typeof document === 'undefined') return; // a test of the arithmetic above
   const DASH = ['solid', [6, 3], [2, 2], [8, 3, 2, 3]];
   const SYMBOL = ['circle', 'rect', 'triangle', 'diamond', 'roundRect', 'pin', 'arrow'];
-  const drawn = new Map(); // element → { chart, option }
+  const drawn = new Map(); // element → { chart, option() }
 
   const root = document.documentElement;
+  const $ = (selector, from = document) => from.querySelector(selector);
   const probe = document.createElement('span'); // reads the tokens; never shown
   document.head.append(probe);
   const token = (name) => { probe.style.color = `var(${name})`; return getComputedStyle(probe).color; };
 
   const theme = () => ({
     colors: Array.from({ length: 10 }, (_, i) => token(`--chart-${i + 1}`)),
-    text: token('--text'), text2: token('--text-2'), label: token('--chart-label'), axis: token('--chart-axis'),
-    grid: token('--chart-grid'), raised: token('--surface-raised'), border: token('--border'),
+    text: token('--text'), text2: token('--text-2'), label: token('--chart-label'), axis: token('--chart-axis'), accent: token('--accent'),
+    grid: token('--chart-grid'), surface: token('--surface'), raised: token('--surface-raised'), border: token('--border'), neutral: token('--neutral-solid'),
     font: getComputedStyle(document.body).fontFamily,
   });
 
-  const number = new Intl.NumberFormat(root.lang || 'en', { maximumSignificantDigits: 6 });
-  const long = new Intl.NumberFormat(root.lang || 'en', { maximumSignificantDigits: 4, notation: 'compact' });
-  const plain = (v) => (v === null || v === undefined || v === '-' ? '—' : number.format(v).replace('-', '−'));
-  const short = (v) => (Math.abs(v) < 1e5 ? plain(v) : long.format(v).replace('-', '−'));
+  // ---- Words and numbers ----
+  const lang = root.lang || 'en';
+  const number = new Intl.NumberFormat(lang, { maximumSignificantDigits: 6 });
+  const long = new Intl.NumberFormat(lang, { maximumSignificantDigits: 4, notation: 'compact' });
+  const tiny = new Intl.NumberFormat(lang, { maximumSignificantDigits: 4, notation: 'scientific' });
+  const moment = new Intl.DateTimeFormat(lang, { dateStyle: 'medium', timeStyle: 'long' });
+  const minus = (text) => text.replaceAll('-', '−');
+  const plain = (v) => (v === null || v === undefined || v === '-' ? '—' : minus((v !== 0 && Math.abs(v) < 1e-4 ? tiny : number).format(v)));
+  const short = (v) => (Math.abs(v) < 1e5 ? plain(v) : minus(long.format(v)));
+  const span = (seconds) => {
+    const s = Math.abs(seconds);
+    const sign = seconds < 0 ? '−' : '';
+    if (s < 60) return `${plain(seconds)} s`;
+    if (s < 3600) return `${sign}${Math.floor(s / 60)}m ${String(Math.round(s % 60)).padStart(2, '0')}s`;
+    return `${sign}${number.format(Math.floor(s / 3600))}h ${String(Math.round((s % 3600) / 60)).padStart(2, '0')}m`;
+  };
+  const along = { step: plain, relative: span, time: (v) => moment.format(v) };
 
+  // ---- The look that all charts share ----
   const axis = (t, given, vertical) => ({
     nameLocation: vertical ? 'end' : 'middle', nameGap: vertical ? 10 : 24, scale: true, ...given,
     splitNumber: vertical ? 4 : 5,
     axisLine: { show: !vertical, lineStyle: { color: t.axis } },
     axisTick: { show: false },
     splitLine: { show: vertical, lineStyle: { color: t.grid } },
-    axisLabel: { color: t.label, fontSize: 11, hideOverlap: true, ...(given.type === 'value' ? { formatter: short } : {}) },
+    axisLabel: { color: t.label, fontSize: 11, hideOverlap: true, ...(given.type === 'value' || given.type === 'log' ? { formatter: short } : {}), ...given.axisLabel },
     nameTextStyle: { color: t.label, fontSize: 11, align: vertical ? 'left' : 'center' },
   });
   const one = (v) => (Array.isArray(v) ? v[0] : v) ?? {};
+  const tooltip = (t) => ({
+    confine: true, renderMode: 'richText', // the HTML tooltip writes style attributes, which our policy forbids
+    backgroundColor: t.raised, borderColor: t.border, borderWidth: 1, padding: [8, 10],
+    textStyle: { color: t.text, fontSize: 12, rich: Object.fromEntries(t.colors.map((color, i) => [`c${i}`, { color, fontSize: 12 }])) },
+  });
+  const inRich = (text) => text.replace(/[{}|]/g, '¦');
+  const mark = (i) => `{c${i % 10}|●}`;
+  const legend = (t, several) => (several
+    ? { right: 0, top: 0, left: 40, type: 'scroll', align: 'left', icon: 'roundRect', itemWidth: 14, itemHeight: 3, textStyle: { color: t.text2, fontSize: 12, width: 150, overflow: 'truncate' }, pageIconColor: t.text2, pageIconInactiveColor: t.axis, pageTextStyle: { color: t.text2 } }
+    : { show: false });
+  const base = (t, several) => ({
+    animation: false, color: t.colors, textStyle: { fontFamily: t.font, color: t.text2 }, legend: legend(t, several),
+    grid: { left: 52, right: 18, top: several ? 34 : 14, bottom: 40 },
+  });
 
+  // dress is for options that name their series and axes themselves.
   const dress = (option, t) => {
     const several = (option.series ?? []).length > 1;
     return {
-      animation: false,
-      color: t.colors,
-      textStyle: { fontFamily: t.font, color: t.text2 },
-      grid: { left: 46, right: 18, top: several ? 34 : 14, bottom: one(option.xAxis).name ? 40 : 26 },
-      legend: several ? { right: 0, top: 0, type: 'scroll', icon: 'roundRect', itemWidth: 14, itemHeight: 3, textStyle: { color: t.text2, fontSize: 12 } } : { show: false },
-      tooltip: {
-        trigger: 'axis', confine: true, renderMode: 'richText', // the HTML tooltip writes style attributes, which our policy forbids
-        backgroundColor: t.raised, borderColor: t.border, borderWidth: 1, padding: [8, 10],
-        textStyle: { color: t.text, fontSize: 12 }, valueFormatter: plain,
-        axisPointer: { type: 'line', lineStyle: { color: t.label, type: [3, 3] } },
-      },
-      dataZoom: [{ type: 'inside', filterMode: 'none', zoomOnMouseWheel: 'ctrl' }],
+      ...base(t, several),
+      tooltip: { ...tooltip(t), trigger: 'axis', valueFormatter: plain, axisPointer: { type: 'line', lineStyle: { color: t.label, type: [3, 3] } } },
+      dataZoom: [{ type: 'inside', filterMode: 'none', zoomOnMouseWheel: 'ctrl', moveOnMouseMove: false }],
       xAxis: { ...axis(t, one(option.xAxis), false), axisPointer: { snap: true, label: { formatter: ({ value }) => plain(value) } } },
       yAxis: axis(t, one(option.yAxis), true),
       series: (option.series ?? []).map((series, i) => ({
@@ -60,20 +118,117 @@
     };
   };
 
-  const sizes = new ResizeObserver((entries) => entries.forEach(({ target }) => drawn.get(target)?.chart.resize()));
+  // ---- Curves from the server ----
+  // alone marks the points that no line reaches: without a symbol they would not be seen.
+  const alone = (points, symbol) => {
+    let some = false;
+    const data = points.map((p, i) => {
+      if (p[1] === null || (points[i - 1]?.[1] ?? null) !== null || (points[i + 1]?.[1] ?? null) !== null) return p;
+      some = true;
+      return { value: p, symbol, symbolSize: 7 };
+    });
+    return some ? { data, showSymbol: true, symbol: 'none' } : { data, showSymbol: false, symbol, symbolSize: 6 };
+  };
+  // bands are the stretches of a band without a gap, each as the corners of its outline.
+  const stretches = (band) => {
+    const out = [];
+    let now = null;
+    for (const p of band) {
+      if (p[1] === null || p[2] === null) { now = null; continue; }
+      if (!now) out.push(now = []);
+      now.push(p);
+    }
+    return out;
+  };
+  const bandSeries = (t, s, log) => {
+    const all = stretches(log ? s.band.map(([x, low, high]) => (high > 0 ? [x, low > 0 ? low : null, high] : [x, null, null])) : s.band);
+    return {
+      id: `${s.id}:band`, name: s.name, type: 'custom', silent: true, tooltip: { show: false }, z: 1, clip: true,
+      data: all.map((_, i) => [all[i][0][0], all[i][0][1], i]), encode: { x: 0, y: 1 },
+      renderItem: (_, api) => {
+        const stretch = all[api.value(2)];
+        const points = [...stretch.map((p) => api.coord([p[0], p[2]])), ...stretch.toReversed().map((p) => api.coord([p[0], p[1]]))];
+        return { type: 'polygon', shape: { points }, style: { fill: t.colors[s.color % 10], opacity: 0.16 } };
+      },
+      itemStyle: { color: t.colors[s.color % 10] },
+    };
+  };
+  const curve = (t, s, how) => {
+    const color = t.colors[s.color % 10];
+    const symbol = SYMBOL[s.color % SYMBOL.length];
+    const raw = how.log ? s.points.map(([x, y]) => [x, y !== null && y <= 0 ? null : y]) : s.points;
+    const smooth = slipwayChart.smoothed(raw, how.smooth);
+    const line = {
+      id: s.id, name: s.name, type: 'line', z: 3, ...alone(smooth, symbol), itemStyle: { color },
+      lineStyle: { width: 2, type: DASH[s.color % DASH.length], color }, emphasis: { disabled: true },
+    };
+    const out = [line];
+    if (s.band) out.push(bandSeries(t, s, how.log));
+    if (smooth !== raw) out.push({ id: `${s.id}:raw`, name: s.name, type: 'line', z: 2, silent: true, data: raw, showSymbol: false, symbol: 'none', itemStyle: { color }, lineStyle: { width: 1, color, opacity: 0.22 } });
+    return out;
+  };
+  const ROWS = 10;
+  const about = (data, how, hidden) => (params) => {
+    const x = one(params).axisValue;
+    const rows = data.series.filter((s) => !hidden().has(s.name)).map((s) => [s, slipwayChart.nearest(slipwayChart.smoothed(s.points, how.smooth), x)]).filter(([, p]) => p);
+    rows.sort((a, b) => b[1][1] - a[1][1]);
+    const lines = rows.slice(0, ROWS).map(([s, p]) => `${mark(s.color)} ${plain(p[1])}${data.series.length > 1 ? `  ${inRich(s.name.length > 40 ? `${s.name.slice(0, 39)}…` : s.name)}` : ''}`);
+    return [`${data.xName} ${along[data.x](x)}`, ...lines, ...(rows.length > ROWS ? [`… +${rows.length - ROWS}`] : [])].join('\n');
+  };
+  const curves = (data, how, t, hidden) => {
+    const several = data.series.length > 1;
+    const points = data.series.reduce((n, s) => n + s.points.length, 0);
+    const ends = points > 1 || data.from !== null ? { min: data.from ?? 'dataMin', max: data.to ?? 'dataMax' } : { min: ({ min }) => min - 1, max: ({ max }) => max + 1 };
+    return {
+      ...base(t, several),
+      tooltip: { ...tooltip(t), trigger: 'axis', formatter: about(data, how, hidden), axisPointer: { type: 'line', lineStyle: { color: t.label, type: [3, 3] } } },
+      xAxis: axis(t, { type: data.x === 'time' ? 'time' : 'value', name: data.xName, ...ends, ...(data.x === 'step' ? { minInterval: 1 } : {}), ...(data.x === 'relative' ? { axisLabel: { formatter: span } } : {}) }, false),
+      yAxis: axis(t, { type: how.log ? 'log' : 'value' }, true),
+      series: data.series.flatMap((s) => curve(t, s, how)),
+    };
+  };
+  const subtitle = (element, data, how) => {
+    const sub = $('[data-chart-sub]', element.closest('.chart-card'));
+    if (!sub) return;
+    const lost = how.log && data.series.some((s) => s.points.some(([, y]) => y !== null && y <= 0));
+    sub.textContent = how.log ? [sub.dataset.log, ...(lost ? [sub.dataset.hidden] : [])].join(', ') : '';
+  };
 
-  const draw = (element) => {
-    if (drawn.has(element) || !element.isConnected) return;
-    const source = document.getElementById(element.dataset.chart);
-    if (!source) return;
-    const option = JSON.parse(source.textContent);
+  // ---- The controls of a page's charts, and its address ----
+  const STATE = ['x', 'log', 'smooth', 'from', 'to', 'group', 'band'];
+  const usual = { x: 'step', smooth: '0', band: 'std' };
+  const controls = () => $('[data-chart-controls]');
+  const chosen = () => {
+    const form = controls();
+    const said = form ? new FormData(form) : new URLSearchParams(location.search);
+    const out = {};
+    for (const name of STATE) {
+      const value = (said.get(name) ?? '').trim();
+      if (value && value !== usual[name]) out[name] = value;
+    }
+    if (!out.group) delete out.band;
+    return out;
+  };
+  const how = () => { const { log, smooth } = chosen(); return { log: log === '1', smooth: Number(smooth ?? 0) || 0 }; };
+  const stated = (address, names = STATE) => {
+    const url = new URL(address, location.href);
+    const all = chosen();
+    for (const name of names) if (all[name]) url.searchParams.set(name, all[name]); else url.searchParams.delete(name);
+    return url;
+  };
+  const DATA = ['x', 'from', 'to', 'group', 'band'];
+  const source = (element) => (controls() ? stated(element.dataset.chartSrc, DATA) : new URL(element.dataset.chartSrc, location.href));
+
+  // ---- Life of a chart ----
+  const sizes = new ResizeObserver((entries) => entries.forEach(({ target }) => drawn.get(target)?.chart.resize()));
+  const start = (element) => {
+    element.replaceChildren();
     const box = element.appendChild(document.createElement('div')); // the library writes style attributes on it
     const chart = window.echarts.init(box, null, { renderer: 'canvas' });
     chart.group = 'page';
-    chart.setOption(dress(option, theme()));
-    chart.getZr().on('dblclick', () => chart.dispatchAction({ type: 'dataZoom', start: 0, end: 100 }));
-    drawn.set(element, { chart, option });
     sizes.observe(element);
+    dragging(chart);
+    return chart;
   };
   const forget = (element) => {
     sizes.unobserve(element);
@@ -81,45 +236,295 @@
     element.replaceChildren();
     drawn.delete(element);
   };
+  const draw = (element) => {
+    if (drawn.has(element) || !element.isConnected) return;
+    const text = document.getElementById(element.dataset.chart);
+    if (!text) return;
+    const given = JSON.parse(text.textContent);
+    const chart = start(element);
+    const option = (t) => (builders[given.kind] ?? dress)(given, t, element);
+    chart.setOption(option(theme()));
+    drawn.set(element, { chart, again: (t) => chart.setOption(option(t), true) });
+  };
+  const show = (element, data) => {
+    const card = element.closest('.chart-card');
+    const none = data.series.every((s) => s.points.length === 0);
+    element.setAttribute('aria-label', data.sentence || element.getAttribute('aria-label'));
+    $('[data-chart-empty]', card).hidden = !none;
+    element.hidden = none || !$('.chart__data', card).hidden;
+    if (none) { forget(element); return; }
+    const chart = drawn.get(element)?.chart ?? start(element);
+    const hidden = () => new Set(Object.entries(one(chart.getOption()?.legend).selected ?? {}).filter(([, on]) => !on).map(([name]) => name));
+    const again = (t) => {
+      chart.setOption(curves(data, how(), t, hidden), { replaceMerge: ['series'] }); // zoom and legend stay as they are
+      subtitle(element, data, how());
+    };
+    drawn.set(element, { chart, again, x: data.x });
+    again(theme());
+  };
+  // load asks for the data of a chart; only the last of several answers counts.
+  const load = async (element) => {
+    const card = element.closest('.chart-card');
+    const problem = $('[data-chart-error]', card);
+    const turn = element.turn = (element.turn ?? 0) + 1;
+    card.setAttribute('aria-busy', 'true');
+    try {
+      const answer = await fetch(source(element), { headers: { Accept: 'application/json' } });
+      const data = await answer.json().catch(() => ({}));
+      if (turn !== element.turn || !element.isConnected) return;
+      if (!answer.ok) throw new Error(data.error ?? '', { cause: 'said' });
+      problem.hidden = true;
+      show(element, data);
+    } catch (e) {
+      if (turn !== element.turn || !element.isConnected) return;
+      const text = $('[data-text]', problem);
+      text.dataset.usual ??= text.textContent;
+      text.textContent = (e.cause === 'said' && e.message) || text.dataset.usual;
+      problem.hidden = false;
+      if (!drawn.has(element)) element.hidden = true; // what was drawn before stays, as what it was
+    } finally {
+      if (turn === element.turn) card.removeAttribute('aria-busy');
+    }
+  };
 
   let library;
-  const load = () => library ??= window.echarts ? Promise.resolve() : new Promise((resolve, reject) => {
+  const ready = () => library ??= window.echarts ? Promise.resolve() : new Promise((resolve, reject) => {
     const script = document.createElement('script');
-    script.src = document.querySelector('meta[name="slipway-charts"]').content;
+    script.src = $('meta[name="slipway-charts"]').content;
     script.onload = resolve;
     script.onerror = () => { library = undefined; reject(new Error('the chart library did not load')); };
     document.head.append(script);
   });
 
-  // A chart is drawn when it comes near the window: a page may hold hundreds.
-  const near = new IntersectionObserver((entries) => entries.forEach(({ isIntersecting, target }) => {
+  // A chart is drawn when it comes near the window: a page may hold hundreds. To watch it again is to ask again.
+  const near = new IntersectionObserver((entries) => entries.forEach(({ isIntersecting, target: card }) => {
     if (!isIntersecting) return;
-    near.unobserve(target);
-    load().then(() => { draw(target); window.echarts.connect('page'); }, () => showTable(target));
+    near.unobserve(card);
+    const element = $('.chart', card);
+    ready().then(async () => {
+      if (element.dataset.chartSrc) await load(element); else draw(element);
+      window.echarts.connect('page');
+    }, () => (element.dataset.chartSrc ? openTable(card) : showTable(element)));
   }), { rootMargin: '300px' });
+  const watch = (element) => {
+    const card = element.closest('.chart-card');
+    near.unobserve(card);
+    near.observe(card);
+  };
 
   const scan = (from) => {
     [...drawn.keys()].filter((element) => !element.isConnected).forEach(forget);
-    from.querySelectorAll('[data-chart]').forEach((element) => near.observe(element));
+    from.querySelectorAll('[data-chart], [data-chart-src]').forEach((element) => { if (!drawn.has(element)) watch(element); });
+    from.querySelectorAll('[data-chart-rows]').forEach((link) => { link.setAttribute('role', 'button'); link.setAttribute('aria-pressed', 'false'); });
+    if (!document.fullscreenEnabled) from.querySelectorAll('[data-chart-enlarge]').forEach((button) => { button.hidden = true; });
   };
-  const redraw = () => {
-    const t = theme();
-    drawn.forEach(({ chart, option }) => chart.setOption(dress(option, t), true));
+  const redraw = () => { const t = theme(); drawn.forEach(({ again }) => again(t)); };
+  const reload = () => [...document.querySelectorAll('[data-chart-src]')].forEach(watch);
+
+  // What changed in the controls is in the address at once, and on every chart.
+  let waiting;
+  const apply = (fetches) => {
+    history.replaceState(history.state, '', stated(location.href));
+    document.querySelectorAll('[data-chart-rows], [data-chart-csv]').forEach((link) => { link.href = stated(link.href, DATA); });
+    $('[data-chart-band]')?.classList.toggle('is-off', !chosen().group);
+    clearTimeout(waiting);
+    if (!fetches) { redraw(); return; }
+    waiting = setTimeout(() => {
+      reload();
+      document.querySelectorAll('.chart-card').forEach((card) => { if ($('[data-chart-rows][aria-pressed="true"]', card)) openTable(card); });
+    }, 60);
+  };
+  const range = (from, to) => {
+    const form = controls();
+    form.elements.from.value = from;
+    form.elements.to.value = to;
+    apply(true);
+  };
+  document.addEventListener('input', (event) => {
+    if (!event.target.closest('[data-chart-controls]')) return;
+    if (event.target.name === 'smooth') {
+      event.target.parentElement.querySelector('output').textContent = Number(event.target.value).toFixed(2);
+      apply(false);
+    }
+  });
+  document.addEventListener('change', (event) => {
+    const form = event.target.closest('[data-chart-controls]');
+    if (!form || event.target.name === 'smooth') return;
+    if (event.target.name === 'x') { form.elements.from.value = ''; form.elements.to.value = ''; } // another unit
+    apply(event.target.name !== 'log');
+  });
+  document.addEventListener('submit', (event) => {
+    if (!event.target.matches('[data-chart-controls]')) return;
+    event.preventDefault();
+    apply(true);
+  });
+  // Links and forms of the page itself keep what the controls say now.
+  document.addEventListener('htmx:configRequest', (event) => {
+    const { detail } = event;
+    if (!controls() || !detail.boosted || detail.verb !== 'get') return;
+    const url = new URL(detail.path, location.href);
+    if (url.pathname !== location.pathname) return;
+    const all = chosen();
+    if (detail.elt.matches('form')) {
+      for (const name of STATE) if (all[name]) detail.parameters[name] = all[name]; else delete detail.parameters[name];
+    } else {
+      detail.path = stated(detail.path).href.slice(location.origin.length);
+    }
+  });
+
+  // ---- Zoom: drag across the plot, or turn the wheel with Ctrl; a double click shows everything again ----
+  const dragging = (chart) => {
+    const zr = chart.getZr();
+    const inside = (e) => chart.containPixel({ gridIndex: 0 }, [e.offsetX, e.offsetY]);
+    const xOf = (px) => chart.convertFromPixel({ xAxisIndex: 0 }, px);
+    const isCurves = () => ['value', 'time'].includes(one(chart.getOption()?.xAxis).type) && !one(chart.getOption()?.xAxis).fixed;
+    let from;
+    let rect;
+    const drop = () => { if (rect) zr.remove(rect); rect = undefined; from = undefined; };
+    const zoom = (a, b) => {
+      const entry = [...drawn.entries()].find(([, d]) => d.chart === chart);
+      const form = controls();
+      if (!form || !entry?.[1].x) { chart.dispatchAction({ type: 'dataZoom', startValue: a, endValue: b }); return; }
+      const { x } = entry[1];
+      const text = (v) => (x === 'time' ? new Date(v).toISOString() : String(x === 'step' ? Math.round(v) : Number(v.toFixed(3))));
+      range(text(a), text(b));
+    };
+    zr.on('mousedown', (e) => {
+      if (e.event?.zrByTouch || e.event?.button || !isCurves() || !inside(e)) return; // a finger scrolls the page
+      from = e.offsetX;
+    });
+    zr.on('mousemove', (e) => {
+      if (from === undefined) return;
+      const { height } = chart.getDom().getBoundingClientRect();
+      if (!rect) zr.add(rect = new window.echarts.graphic.Rect({ silent: true, z: 100, style: { fill: theme().accent, opacity: 0.14 } }));
+      rect.setShape({ x: Math.min(from, e.offsetX), y: 8, width: Math.abs(e.offsetX - from), height: height - 48 });
+    });
+    zr.on('mouseup', (e) => {
+      const begun = from;
+      drop();
+      if (begun === undefined || Math.abs(e.offsetX - begun) < 6) return;
+      const [a, b] = [xOf(begun), xOf(e.offsetX)].sort((p, q) => p - q);
+      zoom(a, b);
+    });
+    zr.on('globalout', drop);
+    zr.on('mousewheel', (e) => {
+      if (!e.event?.ctrlKey || !controls() || !inside(e) || !isCurves()) return;
+      e.event.preventDefault();
+      const { left, right } = one(chart.getOption().grid);
+      const [a, b, at] = [xOf(left), xOf(chart.getWidth() - right), xOf(e.offsetX)];
+      const factor = e.wheelDelta > 0 ? 0.7 : 1 / 0.7;
+      zoom(at - (at - a) * factor, at + (b - at) * factor);
+    });
+    zr.on('dblclick', () => {
+      if (controls() && isCurves()) range('', ''); else chart.dispatchAction({ type: 'dataZoom', start: 0, end: 100 });
+    });
   };
 
+  const builders = {};
+
+  // ---- What the buttons of a card do ----
   const showTable = (element) => {
     const card = element.closest('.chart-card');
-    card.querySelector('.chart__data').hidden = false;
+    $('.chart__data', card).hidden = false;
     element.hidden = true;
   };
+  const openTable = async (card) => {
+    const table = $('.chart__data', card);
+    const link = $('[data-chart-rows]', card);
+    const chart = $('.chart', card);
+    card.setAttribute('aria-busy', 'true');
+    try {
+      const answer = await fetch(link.href, { headers: { 'HX-Request': 'true', 'HX-Target': 'series-table' } });
+      if (!answer.ok || answer.redirected) throw new Error(String(answer.status));
+      table.innerHTML = await answer.text(); // our own page: whatever people wrote in it is escaped there
+      table.hidden = false;
+      chart.hidden = true;
+      link.setAttribute('aria-pressed', 'true');
+    } catch {
+      $('[data-chart-error]', card).hidden = false;
+    } finally {
+      card.removeAttribute('aria-busy');
+    }
+  };
+  const closeTable = (card) => {
+    $('.chart__data', card).replaceChildren();
+    $('.chart__data', card).hidden = true;
+    $('[data-chart-rows]', card).setAttribute('aria-pressed', 'false');
+    const chart = $('.chart', card);
+    chart.hidden = !$('[data-chart-empty]', card).hidden;
+    watch(chart);
+  };
+  // A picture has the title that the card has above the chart.
+  const picture = (card) => {
+    const { chart } = drawn.get($('.chart', card)) ?? {};
+    if (!chart) return;
+    const t = theme();
+    const scale = 2;
+    const drawing = chart.renderToCanvas({ pixelRatio: scale, backgroundColor: t.surface });
+    const canvas = document.createElement('canvas');
+    const head = 40 * scale;
+    canvas.width = drawing.width;
+    canvas.height = drawing.height + head;
+    const pen = canvas.getContext('2d');
+    pen.fillStyle = t.surface;
+    pen.fillRect(0, 0, canvas.width, canvas.height);
+    pen.fillStyle = t.text;
+    pen.font = `600 ${14 * scale}px ${t.font}`;
+    const title = $('h3, h2', card).textContent.trim();
+    const sub = $('.sub', card)?.textContent.trim();
+    pen.fillText(sub ? `${title} · ${sub}` : title, 14 * scale, 26 * scale, canvas.width - 28 * scale);
+    pen.drawImage(drawing, 0, head);
+    canvas.toBlob((blob) => {
+      const link = document.createElement('a');
+      link.href = URL.createObjectURL(blob);
+      link.download = `${title.replace(/[^\p{L}\p{N}._-]+/gu, '-') || 'chart'}.png`;
+      link.click();
+      setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
+    });
+  };
+  const acts = {
+    '[data-chart-table]': (card, button) => {
+      const table = $('.chart__data', card);
+      table.hidden = !table.hidden;
+      $('.chart', card).hidden = !table.hidden;
+      button.setAttribute('aria-pressed', String(!table.hidden));
+    },
+    '[data-chart-rows]': (card, link) => (link.getAttribute('aria-pressed') === 'true' ? closeTable(card) : openTable(card)),
+    '[data-chart-enlarge]': (card) => (document.fullscreenElement ? document.exitFullscreen() : card.requestFullscreen()),
+    '[data-chart-png]': picture,
+    '[data-chart-again]': (card) => { $('[data-chart-error]', card).hidden = true; watch($('.chart', card)); },
+  };
   document.addEventListener('click', (event) => {
-    const button = event.target.closest?.('[data-chart-table]');
-    if (!button) return;
-    const card = button.closest('.chart-card');
-    const table = card.querySelector('.chart__data');
-    table.hidden = !table.hidden;
-    card.querySelector('.chart').hidden = !table.hidden;
-    button.setAttribute('aria-pressed', String(!table.hidden));
+    for (const [selector, act] of Object.entries(acts)) {
+      const button = event.target.closest?.(selector);
+      if (!button || event.ctrlKey || event.metaKey || event.shiftKey) continue;
+      event.preventDefault();
+      act(button.closest('.chart-card'), button);
+    }
+  });
+  document.addEventListener('keydown', (event) => { // what is a button by its role answers to the space bar too
+    if (event.key === ' ' && event.target.matches?.('a[data-chart-rows]')) { event.preventDefault(); event.target.click(); }
+  });
+  // The address to copy is the one the page has now.
+  document.addEventListener('click', (event) => {
+    const address = event.target.closest?.('[data-copy="#page-address"]') && $('#page-address');
+    if (address) address.textContent = location.href;
+  }, true);
+  document.addEventListener('fullscreenchange', () => document.querySelectorAll('[data-chart-enlarge]').forEach((button) => {
+    button.setAttribute('aria-pressed', String(button.closest('.chart-card') === document.fullscreenElement));
+  }));
+
+  // ---- Live: new points come into the charts that are drawn, not more often than once a second ----
+  let asked = 0;
+  let later;
+  document.addEventListener('slipway:changed', () => {
+    const wait = asked + 1000 - Date.now();
+    if (wait > 0) {
+      later ??= setTimeout(() => { later = undefined; document.dispatchEvent(new Event('slipway:changed')); }, wait);
+      return;
+    }
+    asked = Date.now();
+    document.querySelectorAll('[data-chart-src]').forEach(watch);
   });
 
   // What htmx keeps of a page is text: a chart in it would be dead, and its style attributes against our policy.

@@ -47,7 +47,7 @@ func (l Line) Props(ctx context.Context) component.ChartProps {
 		columns = append(columns, s.Name)
 	}
 	return component.ChartProps{
-		ID: l.ID, Title: l.Title, Sub: l.Sub, Sentence: l.sentence(ctx), Option: l.option(), Columns: columns, Rows: l.rows(ctx),
+		ID: l.ID, Title: l.Title, Sub: l.Sub, Sentence: Sentence(ctx, l.Series), Option: l.option(), Columns: columns, Rows: l.rows(ctx),
 	}
 }
 
@@ -77,10 +77,10 @@ func finite(v float64) any {
 	return v
 }
 
-// sentence says what the chart shows, for somebody who does not see it.
-func (l Line) sentence(ctx context.Context) string {
+// Sentence says what curves show, for somebody who does not see them.
+func Sentence(ctx context.Context, all []Series) string {
 	said := ""
-	for _, s := range l.Series {
+	for _, s := range all {
 		if said != "" {
 			said += " "
 		}
@@ -142,3 +142,6 @@ func spread(all []float64, n int) []float64 {
 
 // ID makes the id of the n-th chart of a page.
 func ID(n int) string { return "chart-" + strconv.Itoa(n) }
+
+// Letter names the i-th of the things that are compared: A, B, C …
+func Letter(i int) string { return string(rune('A' + i)) }

@@ -11,7 +11,6 @@ import (
 
 	"github.com/a-h/templ"
 
-	"github.com/slipway-ml/slipway/web/chart"
 	"github.com/slipway-ml/slipway/web/component"
 	"github.com/slipway-ml/slipway/web/i18n"
 	"github.com/slipway-ml/slipway/web/layout"
@@ -42,7 +41,7 @@ func pages(ctx context.Context) map[string]templ.Component {
 			Lineage:  runs.Lineage{Data: []runs.DatasetUse{{Dataset: runs.Dataset{Name: hostile, Digest: hostile, Context: hostile, Source: hostile}, Others: 3, OthersShown: "3", OthersPath: "/experiments/1"}}, MoreData: 4, Read: []runs.Link{{Label: hostile, Path: "/logged-models/m0"}}, Made: []runs.Link{{Label: hostile, Path: "/logged-models/m1"}}},
 			Source:   "train", SourceURL: "javascript:alert(1)", Commit: "0123456789abcdef",
 			Tiles:    []component.TileProps{{Label: hostile, Value: "0.5", Trend: []float64{1, 2, 3}}},
-			Charts:   []runs.ChartGroup{{Prefix: "val/", Charts: []component.ChartProps{chart.Line{ID: chart.ID(1), Title: hostile, Series: []chart.Series{{Name: hostile, Points: []chart.Point{{X: 0, Y: 1}, {X: 1, Y: 2}}}}}.Props(ctx)}}},
+			Charts:   []runs.SeriesGroup{{Prefix: "val", Charts: []component.SeriesProps{{ID: "chart-1", Title: hostile, Src: "/series?key=a", Table: "/series?key=a&format=html", CSV: "/series?key=a&format=csv"}}}},
 			Metrics:  []runs.Metric{{Key: hostile, Value: "0.5", Step: "1", At: now}},
 			Datasets: []runs.Dataset{{Name: hostile, Digest: "ab", Source: hostile}},
 			Models:   []runs.Model{{ID: "m1", Name: hostile, Status: "READY", Created: now}},

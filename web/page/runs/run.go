@@ -68,7 +68,8 @@ type ShowView struct {
 	Counts  Counts
 
 	Tiles        []component.TileProps
-	Charts       []ChartGroup // overview: the first few; charts: all
+	Charts       []SeriesGroup // overview: the first few
+	ChartsTab    ChartsTab
 	Params       []component.Pair
 	Metrics      []Metric
 	Tags         []component.Pair
@@ -90,12 +91,6 @@ type Refused struct{ Key, Value, Error string }
 
 // Counts stand beside the tabs' names; less than 0 is not said.
 type Counts struct{ Metrics, Params, Tags, System, Artifacts, Models int64 }
-
-// ChartGroup are the charts of metrics whose names begin alike; Prefix is empty for those without one.
-type ChartGroup struct {
-	Prefix string
-	Charts []component.ChartProps
-}
 
 // Metric is the last value of one metric.
 type Metric struct {

@@ -124,7 +124,7 @@ func Show(v ShowView) templ.Component {
 			}
 			switch v.Tab {
 			case TabCharts:
-				templ_7745c5c3_Err = chartsTab(v).Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = chartsTab(v.ChartsTab).Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
@@ -162,7 +162,7 @@ func Show(v ShowView) templ.Component {
 			return nil
 		})
 		templ_7745c5c3_Err = layout.Page(layout.Meta{
-			Title: v.title(), Nav: "experiments", Charts: len(v.Charts) > 0,
+			Title: v.title(), Nav: "experiments", Charts: len(v.Charts) > 0 || v.Tab == TabCharts,
 			Crumbs: []layout.Crumb{{Label: i18n.T(ctx, "nav.experiments"), Path: "/experiments"}, {Label: v.Experiment.Label, Path: v.Experiment.Path}, {Label: v.title()}},
 		}).Render(templ.WithChildren(ctx, templ_7745c5c3_Var2), templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {

@@ -85,7 +85,7 @@ func overviewTab(v ShowView) templ.Component {
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}
-					templ_7745c5c3_Err = component.Chart(c).Render(ctx, templ_7745c5c3_Buffer)
+					templ_7745c5c3_Err = component.SeriesChart(c).Render(ctx, templ_7745c5c3_Buffer)
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}
