@@ -26,7 +26,7 @@ type pages struct{ door *identity.Door }
 func Table(door *identity.Door) []route.Route {
 	p := pages{door}
 	var out []route.Route
-	for _, t := range [][]route.Route{p.signing(), preferences, experimentPages, runPages, modelPages, p.account(), userPages} {
+	for _, t := range [][]route.Route{p.signing(), preferences, homePages, experimentPages, runPages, modelPages, p.account(), userPages} {
 		out = append(out, t...)
 	}
 	return route.Around(out, p.framed)
@@ -96,7 +96,7 @@ func local(r *route.Request, next string) string {
 	next = strings.TrimPrefix(next, r.Prefix)
 	u, err := url.Parse(next)
 	if err != nil || u.IsAbs() || u.Host != "" || !strings.HasPrefix(next, "/") || strings.HasPrefix(next, "//") || strings.ContainsAny(next, "\\\r\n\t") {
-		return "/experiments"
+		return "/"
 	}
 	return next
 }
@@ -118,7 +118,6 @@ func words(ctx context.Context, err error) (string, bool) {
 func form(r *route.Request, name string) string { return strings.TrimSpace(r.FormValue(name)) }
 
 var preferences = []route.Route{
-	route.GET("/", access.Public, func(r *route.Request) error { return see(r, "/experiments") }),
 	route.POST("/preferences", access.Public, savePreferences),
 }
 
