@@ -17,8 +17,8 @@ const (
 
 // words of metric names that tell the direction.
 var (
-	lowerWords  = []string{"loss", "logloss", "error", "errors", "err", "rmse", "mae", "mse", "msle", "rmsle", "mape", "smape", "latency", "perplexity", "brier", "wer", "cer", "cost"}
-	higherWords = []string{"auc", "auroc", "auprc", "acc", "accuracy", "f1", "precision", "recall", "r2", "score", "ap", "map", "ndcg", "mrr", "iou", "bleu", "rouge", "groundedness", "faithfulness", "relevance", "correctness"}
+	lowerWords  = []string{"loss", "logloss", "error", "errors", "err", "rmse", "mae", "mse", "msle", "rmsle", "mape", "smape", "wape", "latency", "perplexity", "ppl", "brier", "wer", "cer", "cost"}
+	higherWords = []string{"auc", "auroc", "auprc", "acc", "accuracy", "f1", "precision", "recall", "r2", "score", "ap", "map", "ndcg", "mrr", "iou", "bleu", "rouge", "rougel", "dice", "reward", "return", "groundedness", "faithfulness", "relevance", "correctness"}
 )
 
 // MetricDirection guesses from a metric's name which values are better. It is a heuristic: names are taken apart

@@ -2,6 +2,7 @@ package tracking
 
 import (
 	"context"
+	"math"
 	"slices"
 	"strings"
 
@@ -21,9 +22,9 @@ func PrimaryMetric(e Experiment, keys []string) string {
 	if chosen := tagValue(e.Tags, TagPrimary); chosen != "" {
 		return chosen
 	}
-	best, most := "", -1
+	best, most := "", math.MinInt
 	for _, k := range keys {
-		if n := telling(k); n > most {
+		if n := telling(Metric{Key: k}); n > most {
 			best, most = k, n
 		}
 	}
@@ -32,28 +33,37 @@ func PrimaryMetric(e Experiment, keys []string) string {
 
 // MostTelling orders metrics by how much their names tell of how good a run is; equals stay in their order.
 func MostTelling(ms []Metric) {
-	slices.SortStableFunc(ms, func(a, b Metric) int { return telling(b.Key) - telling(a.Key) })
+	slices.SortStableFunc(ms, func(a, b Metric) int { return telling(b) - telling(a) })
 }
 
-// telling says how much a metric's name tells of how good a run is: a measure on data held back more than one on
-// training data, one whose direction is known more than another, a quality more than a loss.
-func telling(key string) (n int) {
-	words := strings.FieldsFunc(strings.ToLower(key), func(r rune) bool { return strings.ContainsRune("/_-. ", r) })
-	switch {
-	case strings.HasPrefix(key, "system/"):
-		return 0
-	case slices.ContainsFunc(words, func(w string) bool { return slices.Contains([]string{"val", "valid", "validation", "test", "eval"}, w) }):
-		n = 4
-	case !slices.ContainsFunc(words, func(w string) bool { return slices.Contains([]string{"train", "training"}, w) }):
-		n = 2
+var (
+	heldOut  = []string{"val", "valid", "validation", "test", "eval", "evaluation", "dev", "holdout", "oof", "cv"}
+	settings = []string{"lr", "learning", "epoch", "step", "iteration", "time", "duration", "seconds", "ms", "memory", "grad", "norm", "count", "rows", "samples", "examples"}
+)
+
+// telling says how much a metric's name tells of how good a run is: a quality more than a loss, a loss more than
+// what nobody knows the direction of, a measure on data held back more than another, a curve more than a single
+// value, and settings and measures of the machine least.
+func telling(m Metric) (points int) {
+	parts := strings.FieldsFunc(strings.ToLower(m.Key), func(r rune) bool { return strings.ContainsRune("/_-. :", r) })
+	says := func(words []string) bool {
+		return slices.ContainsFunc(parts, func(p string) bool { return slices.Contains(words, p) })
 	}
-	switch MetricDirection(key) {
-	case HigherIsBetter:
-		n += 3
-	case LowerIsBetter:
-		n += 2
+	switch d := MetricDirection(m.Key); {
+	case strings.HasPrefix(m.Key, "system/") || says(settings):
+		points = -20
+	case d == HigherIsBetter:
+		points = 8
+	case d == LowerIsBetter:
+		points = 4
 	}
-	return n + 1
+	if says(heldOut) {
+		points += 2
+	}
+	if m.Step > 0 {
+		points++
+	}
+	return points
 }
 
 // PrimaryDirection is which values of an experiment's metric are better.

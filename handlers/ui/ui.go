@@ -29,7 +29,7 @@ type pages struct {
 func Table(door *identity.Door) []route.Route {
 	p := pages{door, &watchers{all: map[string]*watch{}}}
 	var out []route.Route
-	for _, t := range [][]route.Route{p.signing(), preferences, experimentPages, aboutPages, runsPages, runPages, seriesPages, modelPages, p.account(), userPages} {
+	for _, t := range [][]route.Route{p.signing(), preferences, homePages, experimentPages, aboutPages, runsPages, runPages, seriesPages, modelPages, p.account(), userPages} {
 		out = append(out, t...)
 	}
 	return append(route.Around(out, p.framed), p.live()...)
@@ -104,7 +104,7 @@ func local(r *route.Request, next string) string {
 	next = strings.TrimPrefix(next, r.Prefix)
 	u, err := url.Parse(next)
 	if err != nil || u.IsAbs() || u.Host != "" || !strings.HasPrefix(next, "/") || strings.HasPrefix(next, "//") || strings.ContainsAny(next, "\\\r\n\t") {
-		return "/experiments"
+		return "/"
 	}
 	return next
 }
@@ -126,7 +126,6 @@ func words(ctx context.Context, err error) (string, bool) {
 func form(r *route.Request, name string) string { return strings.TrimSpace(r.FormValue(name)) }
 
 var preferences = []route.Route{
-	route.GET("/", access.Public, func(r *route.Request) error { return see(r, "/experiments") }),
 	route.POST("/preferences", access.Public, savePreferences),
 }
 

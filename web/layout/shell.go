@@ -126,6 +126,7 @@ func navigation(s Shell) []group {
 		settings = append(settings, entry{"users", "nav.users", "/users", "users", ""})
 	}
 	return []group{
+		{"nav.start", []entry{{"home", "nav.home", "/", "house", "h"}}},
 		{"nav.build", []entry{{"experiments", "nav.experiments", "/experiments", "flask-conical", "e"}}},
 		{"nav.settings", settings},
 	}

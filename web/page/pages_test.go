@@ -17,6 +17,7 @@ import (
 	"github.com/slipway-ml/slipway/web/page/account"
 	"github.com/slipway-ml/slipway/web/page/errors"
 	"github.com/slipway-ml/slipway/web/page/experiments"
+	"github.com/slipway-ml/slipway/web/page/home"
 	"github.com/slipway-ml/slipway/web/page/models"
 	"github.com/slipway-ml/slipway/web/page/runs"
 	"github.com/slipway-ml/slipway/web/page/signin"
@@ -65,13 +66,21 @@ func pages(ctx context.Context) map[string]templ.Component {
 	}
 	refused := runs.Refused{Key: hostile, Value: hostile, Error: hostile}
 	return map[string]templ.Component{
-		"sign in":         signin.SignIn(signin.View{Next: "/x", UserName: hostile, Error: hostile, TriesLeft: 1}),
-		"set up":          signin.Setup(signin.SetupView{AskToken: true, Errors: map[string]string{"name": hostile}}),
-		"set up by link":  signin.Setup(signin.SetupView{Token: hostile}),
-		"not found":       errors.Show(errors.View{Status: 404, RequestID: "r"}),
-		"teapot":          errors.Show(errors.View{Status: 418}),
-		"account":         account.Show(account.View{UserName: hostile, Roles: []account.Role{{Workspace: "default", Name: "admin"}}, Tokens: []account.Token{{ID: "1", Name: hostile, Created: now}}, NewToken: account.NewToken{Name: hostile, Secret: "s", TrackingURI: "http://x"}, Sessions: []account.Session{{ID: "1", Agent: hostile, Seen: now}}}),
-		"users":           users.List(users.ListView{Users: []users.User{{ID: "1", Name: hostile, Role: "admin", Self: true}, {ID: "2", Name: hostile, Role: "viewer", Disabled: true}}, PasswordFor: "2", PasswordErrors: map[string]string{"password": hostile}}),
+		"sign in":        signin.SignIn(signin.View{Next: "/x", UserName: hostile, Error: hostile, TriesLeft: 1}),
+		"set up":         signin.Setup(signin.SetupView{AskToken: true, Errors: map[string]string{"name": hostile}}),
+		"set up by link": signin.Setup(signin.SetupView{Token: hostile}),
+		"not found":      errors.Show(errors.View{Status: 404, RequestID: "r"}),
+		"teapot":         errors.Show(errors.View{Status: 418}),
+		"account":        account.Show(account.View{UserName: hostile, Roles: []account.Role{{Workspace: "default", Name: "admin"}}, Tokens: []account.Token{{ID: "1", Name: hostile, Created: now}}, NewToken: account.NewToken{Name: hostile, Secret: "s", TrackingURI: "http://x"}, Sessions: []account.Session{{ID: "1", Agent: hostile, Seen: now}}}),
+		"users":          users.List(users.ListView{Users: []users.User{{ID: "1", Name: hostile, Role: "admin", Self: true}, {ID: "2", Name: hostile, Role: "viewer", Disabled: true}}, PasswordFor: "2", PasswordErrors: map[string]string{"password": hostile}}),
+		"home": home.Show(home.View{
+			Period: "7d", Tiles: []component.TileProps{{Label: "Runs", Value: "2", Meta: hostile, MetaTone: component.Danger, Trend: []float64{1, 2}}}, RunningMore: 2,
+			Running:     []home.Running{{ID: "r1", Name: hostile, Experiment: hostile, For: "2 h", Stale: true, Written: now}, {ID: "r2", Name: "b"}},
+			Recent:      []home.Row{{ID: "r1", Name: hostile, ExperimentID: "1", Experiment: hostile, Status: "RUNNING", Stale: true, Metric: hostile, Result: "1", Outline: []float64{1, 2}, Began: now}, {ID: "r2", Name: "b", Status: "ODD"}},
+			Experiments: []home.Experiment{{ID: "1", Name: hostile, Runs: 3, Written: now}},
+		}),
+		"home/first":      home.Show(home.View{Period: "24h", FirstUse: true, TrackingURI: hostile, SignedIn: true}),
+		"home/idle":       home.Show(home.View{Period: "24h"}),
 		"experiments":     experiments.List(experiments.ListView{Query: "a", View: "all", CanWrite: true, CanDelete: true, Rows: []experiments.Row{{ID: "1", Name: hostile, Tags: tags, CreatedBy: hostile}, {ID: "2", Name: "b", Deleted: true}}, Pager: component.PagerProps{Shown: experiments.Shown(ctx, 2, 9), First: "/experiments", Next: "/experiments?token=x", Part: "#experiments"}, Form: experiments.Form{Errors: map[string]string{"name": hostile}}}),
 		"experiments/new": experiments.List(experiments.ListView{FirstUse: true, TrackingURI: hostile, CanWrite: true}),
 		"experiments/bad": experiments.List(experiments.ListView{Query: "a >> b", Problem: problem, View: "active"}),
