@@ -2,7 +2,6 @@ package ui
 
 import (
 	"cmp"
-	"context"
 	"net/url"
 	"path"
 	"slices"
@@ -36,7 +35,7 @@ type tree struct {
 }
 
 // artifacts fills the tab of files: the tree, and the file or folder that the address names.
-func (p runPage) artifacts(ctx context.Context, tx *storage.Tx, root string, ours bool) (err error) {
+func (p runPage) artifacts(tx *storage.Tx, root string, ours bool) (err error) {
 	v := &p.v.Artifacts
 	if !ours {
 		v.Problem = i18n.T(p.Ctx(), "error.artifact.elsewhere", p.run.ArtifactURI)
@@ -55,7 +54,7 @@ func (p runPage) artifacts(ctx context.Context, tx *storage.Tx, root string, our
 	}
 	folder := t.at
 	if t.at != "" {
-		file, err := tx.Artifact(ctx, p.run.Workspace, path.Join(root, t.at))
+		file, err := tx.Artifact(p.Ctx(), p.run.Workspace, path.Join(root, t.at))
 		switch {
 		case err == nil:
 			v.File = &file
@@ -64,7 +63,7 @@ func (p runPage) artifacts(ctx context.Context, tx *storage.Tx, root string, our
 			return err
 		}
 	}
-	size, err := tx.FolderSize(ctx, p.run.Workspace, path.Join(root, folder), tracking.MostCounted)
+	size, err := tx.FolderSize(p.Ctx(), p.run.Workspace, path.Join(root, folder), tracking.MostCounted)
 	if err != nil {
 		return err
 	}
@@ -75,7 +74,7 @@ func (p runPage) artifacts(ctx context.Context, tx *storage.Tx, root string, our
 	if folder != "" && !slices.Contains(t.open, folder) {
 		t.open = append(t.open, folder) // what is looked at stays open when the reader goes on
 	}
-	if v.Entries, v.Next, err = t.entries(ctx, "", folder); err != nil {
+	if v.Entries, v.Next, err = t.entries("", folder); err != nil {
 		return err
 	}
 	if v.File == nil && !v.Missing && size.Files > 0 {
@@ -98,12 +97,12 @@ func within(at, folder string) bool {
 }
 
 // entries lists folder, and in it the folders that are open. current is the folder whose pages can be turned.
-func (t tree) entries(ctx context.Context, folder, current string) (out []runs.Entry, next string, err error) {
+func (t tree) entries(folder, current string) (out []runs.Entry, next string, err error) {
 	limit, from := besideEntries, ""
 	if folder == current {
 		limit, from = folderEntries, t.QueryParam("from")
 	}
-	all, more, err := t.tx.FolderPage(ctx, t.run.Workspace, path.Join(t.root, folder), from, limit)
+	all, more, err := t.tx.FolderPage(t.Ctx(), t.run.Workspace, path.Join(t.root, folder), from, limit)
 	if err != nil {
 		return nil, "", err
 	}
@@ -121,7 +120,7 @@ func (t tree) entries(ctx context.Context, folder, current string) (out []runs.E
 		}
 		if row.Open {
 			var rest string
-			if row.Entries, rest, err = t.entries(ctx, name, current); err != nil {
+			if row.Entries, rest, err = t.entries(name, current); err != nil {
 				return nil, "", err
 			}
 			next = cmp.Or(next, rest)

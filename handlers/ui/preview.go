@@ -39,7 +39,7 @@ func fileHead(r *route.Request, a tracking.Artifact, most int64) ([]byte, error)
 
 // preview shows what is safe to show: text as text, Markdown by its allow-list, tables as tables, images as images,
 // HTML in a frame where nothing runs. asSource shows the text that it is made of.
-func preview(r *route.Request, run string, a tracking.Artifact, asSource bool) (*runs.Preview, error) {
+func preview(r *route.Request, run string, a tracking.Artifact, asSource bool) *runs.Preview {
 	name := r.QueryParam("path")
 	of := url.Values{"path": {name}}.Encode()
 	p := &runs.Preview{
@@ -49,21 +49,21 @@ func preview(r *route.Request, run string, a tracking.Artifact, asSource bool) (
 	text, err := fileHead(r, a, previewBytes)
 	if err != nil {
 		p.Problem = said(r.Ctx(), err)
-		return p, nil // the page says so and the rest of it stands
+		return p // the page says so and the rest of it stands
 	}
 	kind, ext := download.Type(name), strings.ToLower(path.Ext(name))
 	p.Truncated = a.Size > int64(len(text))
 	readable := plainText(text, p.Truncated)
 	if p.Empty {
-		return p, nil
+		return p
 	}
 	image := strings.HasPrefix(kind, "image/")
 	switch {
-	case image && !(asSource && readable):
+	case image && (!asSource || !readable):
 		p.Kind, p.ImagePath, p.Truncated = runs.PreviewImage, "/runs/"+url.PathEscape(run)+"/image?"+of, false
 	case !readable:
 		p.Truncated = false
-		return p, nil
+		return p
 	case asSource:
 		asText(p, text)
 	case kind == "text/html":
@@ -75,13 +75,13 @@ func preview(r *route.Request, run string, a tracking.Artifact, asSource bool) (
 	default:
 		asText(p, text)
 		p.Prose = ext == ".txt"
-		return p, nil // it is its own source
+		return p // it is its own source
 	}
 	if readable {
 		p.RenderedPath, p.SourcePath = sourceToggle(r)
 		p.AsSource = asSource
 	}
-	return p, nil
+	return p
 }
 
 // sourceToggle are the addresses of this page that show the file and its source.

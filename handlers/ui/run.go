@@ -2,7 +2,6 @@ package ui
 
 import (
 	"cmp"
-	"context"
 	"net/http"
 	"net/url"
 	"slices"
@@ -110,7 +109,7 @@ func runView(r *route.Request) (v runs.ShowView, err error) {
 		}
 		p.run.CreatedBy = names[p.run.CreatedBy]
 		p.head(e)
-		return p.fill(r.Ctx(), tx)
+		return p.fill(tx)
 	}); err != nil {
 		return v, err
 	}
@@ -122,13 +121,13 @@ func runView(r *route.Request) (v runs.ShowView, err error) {
 		v.Tiles = tiles(r, p.run, trends)
 	}
 	if v.Tab == runs.TabArtifacts && v.Artifacts.File != nil {
-		v.Artifacts.Preview, err = preview(r, p.run.ID, *v.Artifacts.File, r.QueryParam("view") == "source")
+		v.Artifacts.Preview = preview(r, p.run.ID, *v.Artifacts.File, r.QueryParam("view") == "source")
 	}
 	return v, err
 }
 
 // fill reads what the tab needs of the database.
-func (p runPage) fill(ctx context.Context, tx *storage.Tx) (err error) {
+func (p runPage) fill(tx *storage.Tx) (err error) {
 	models, err := runModels(p.Request, tx, p.run.Outputs)
 	if err != nil {
 		return err
@@ -136,7 +135,7 @@ func (p runPage) fill(ctx context.Context, tx *storage.Tx) (err error) {
 	p.v.Counts.Models = int64(len(models))
 	root, ours := tracking.StorePath(p.run.ArtifactURI)
 	if ours {
-		size, err := tx.FolderSize(ctx, p.run.Workspace, root, tracking.MostCounted)
+		size, err := tx.FolderSize(p.Ctx(), p.run.Workspace, root, tracking.MostCounted)
 		if err != nil {
 			return err
 		}
@@ -146,15 +145,15 @@ func (p runPage) fill(ctx context.Context, tx *storage.Tx) (err error) {
 	}
 	switch p.v.Tab {
 	case runs.TabOverview:
-		p.v.Children, err = p.children(ctx, tx, "", childrenShown)
+		p.v.Children, err = p.children(tx, "", childrenShown)
 	case runs.TabParameters:
-		err = p.parameters(ctx, tx)
+		err = p.parameters(tx)
 	case runs.TabArtifacts:
-		err = p.artifacts(ctx, tx, root, ours)
+		err = p.artifacts(tx, root, ours)
 	case runs.TabModels:
-		p.v.Models, err = p.models(ctx, tx, models)
+		p.v.Models, err = p.models(tx, models)
 	case runs.TabLineage:
-		err = p.lineage(ctx, tx, models)
+		err = p.lineage(tx, models)
 	}
 	return err
 }
@@ -236,12 +235,12 @@ func tiled(run tracking.Run) []tracking.Metric {
 }
 
 // models is one row a model, with the flavours that its own description names and how much its files take.
-func (p runPage) models(ctx context.Context, tx *storage.Tx, all []tracking.LoggedModel) (out []runs.Model, err error) {
+func (p runPage) models(tx *storage.Tx, all []tracking.LoggedModel) (out []runs.Model, err error) {
 	const mostRead = 20 // descriptions are files
 	for i, m := range all {
 		row := runs.Model{ID: m.ID, Name: m.Name, Type: m.Type, Status: strings.TrimPrefix(string(m.Status), "LOGGED_MODEL_"), Created: instant(m.CreatedAt)}
 		if at, ours := tracking.StorePath(m.ArtifactURI); ours && i < mostRead {
-			size, err := tx.FolderSize(ctx, m.Workspace, at, tracking.MostCounted)
+			size, err := tx.FolderSize(p.Ctx(), m.Workspace, at, tracking.MostCounted)
 			if err != nil {
 				return nil, err
 			}

@@ -101,7 +101,7 @@ func previewNote(r *route.Request) error {
 func tagRun(r *route.Request) error {
 	key, value := form(r, "key"), strings.ReplaceAll(r.FormValue("value"), "\r\n", "\n")
 	edit := r.FormValue("edit")
-	err := checkTag(r, key, value)
+	err := checkTag(key, value)
 	if err == nil {
 		err = log(r, tracking.Batch{Tags: []tracking.Tag{{Key: key, Value: value}}})
 	}
@@ -117,7 +117,7 @@ func tagRun(r *route.Request) error {
 }
 
 // checkTag refuses what the protocol would cut off or what has a place of its own on the page.
-func checkTag(r *route.Request, key, value string) error {
+func checkTag(key, value string) error {
 	const longest = 8000 // characters, as the protocol has it
 	if n := len([]rune(value)); n > longest {
 		return domain.Fail(domain.Invalid, "tag.long", "the value has %d characters, more than %d", n, longest)

@@ -2,7 +2,6 @@ package ui
 
 import (
 	"cmp"
-	"context"
 	"net/url"
 	"strings"
 
@@ -15,9 +14,9 @@ import (
 const datasetsShown = 20
 
 // lineage fills the tab of what the run came from and what came of it.
-func (p runPage) lineage(ctx context.Context, tx *storage.Tx, made []tracking.LoggedModel) (err error) {
+func (p runPage) lineage(tx *storage.Tx, made []tracking.LoggedModel) (err error) {
 	l := &p.v.Lineage
-	uses, err := tracking.DatasetsRead(ctx, tx, p.reading, p.run, datasetsShown)
+	uses, err := tracking.DatasetsRead(p.Ctx(), tx, p.reading, p.run, datasetsShown)
 	if err != nil {
 		return err
 	}
@@ -40,13 +39,13 @@ func (p runPage) lineage(ctx context.Context, tx *storage.Tx, made []tracking.Lo
 	for _, m := range made {
 		l.Made = append(l.Made, runs.Link{Label: cmp.Or(m.Name, m.ID), Path: "/logged-models/" + m.ID})
 	}
-	p.v.Children, err = p.children(ctx, tx, p.QueryParam("after"), childrenPage)
+	p.v.Children, err = p.children(tx, p.QueryParam("after"), childrenPage)
 	return err
 }
 
 // children are the runs below this one, from the one after the id after on.
-func (p runPage) children(ctx context.Context, tx *storage.Tx, after string, limit int) (out runs.Children, err error) {
-	c, err := tracking.ChildrenOf(ctx, tx, p.reading, p.run, after, limit)
+func (p runPage) children(tx *storage.Tx, after string, limit int) (out runs.Children, err error) {
+	c, err := tracking.ChildrenOf(p.Ctx(), tx, p.reading, p.run, after, limit)
 	if err != nil {
 		return out, err
 	}

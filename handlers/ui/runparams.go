@@ -2,7 +2,6 @@ package ui
 
 import (
 	"cmp"
-	"context"
 	"encoding/csv"
 	"math"
 	"net/url"
@@ -30,7 +29,7 @@ const (
 )
 
 // parameters fills the tab of everything that is a name with a value.
-func (p runPage) parameters(ctx context.Context, tx *storage.Tx) error {
+func (p runPage) parameters(tx *storage.Tx) error {
 	t := &p.v.Values
 	t.Query, t.All = form(p.Request, "q"), p.QueryParam("all") != ""
 	t.ExportPath = runPath(p.Request) + "/export.csv"
@@ -59,21 +58,21 @@ func (p runPage) parameters(ctx context.Context, tx *storage.Tx) error {
 	ms := slices.DeleteFunc(slices.Clone(p.run.Metrics), func(m tracking.Metric) bool { return !matches(m.Key, "") })
 	t.Found = runs.Counts{Params: int64(len(t.Params)), Metrics: int64(len(ms)), Tags: int64(len(t.Tags)), System: int64(len(t.System))}
 	t.Params, t.Tags, t.System = firstOf(t.Params, shown), firstOf(t.Tags, shown), firstOf(t.System, shown)
-	if err := p.metrics(ctx, tx, ms[:min(shown, len(ms))]); err != nil {
+	if err := p.metrics(tx, ms[:min(shown, len(ms))]); err != nil {
 		return err
 	}
-	return p.difference(ctx, tx)
+	return p.difference(tx)
 }
 
 func firstOf(all []component.Pair, n int) []component.Pair { return all[:min(n, len(all))] }
 
 // metrics are the last values and, where the histories are not too long, their extent.
-func (p runPage) metrics(ctx context.Context, tx *storage.Tx, ms []tracking.Metric) error {
+func (p runPage) metrics(tx *storage.Tx, ms []tracking.Metric) error {
 	keys := make([]string, len(ms))
 	for i, m := range ms {
 		keys[i] = m.Key
 	}
-	extents, err := tx.MetricExtents(ctx, p.run.ID, keys, extentPoints)
+	extents, err := tx.MetricExtents(p.Ctx(), p.run.ID, keys, extentPoints)
 	if err != nil {
 		return err
 	}
@@ -92,9 +91,9 @@ func (p runPage) metrics(ctx context.Context, tx *storage.Tx, ms []tracking.Metr
 }
 
 // difference compares the run with the one that the address names, and offers others to compare it with.
-func (p runPage) difference(ctx context.Context, tx *storage.Tx) error {
+func (p runPage) difference(tx *storage.Tx) error {
 	d := &p.v.Values.Difference
-	siblings, err := tracking.SiblingsOf(ctx, tx, p.reading, p.run, siblingsMost)
+	siblings, err := tracking.SiblingsOf(p.Ctx(), tx, p.reading, p.run, siblingsMost)
 	if err != nil {
 		return err
 	}
@@ -108,7 +107,7 @@ func (p runPage) difference(ctx context.Context, tx *storage.Tx) error {
 	if d.With = form(p.Request, "with"); d.With == "" {
 		return nil
 	}
-	other, err := tracking.RunByID(ctx, tx, p.reading, d.With)
+	other, err := tracking.RunByID(p.Ctx(), tx, p.reading, d.With)
 	switch {
 	case domain.KindOf(err) == domain.NotFound || err == nil && other.ID == p.run.ID:
 		d.Missing = true

@@ -31,11 +31,12 @@ import (
 // How much of a text is read and shown. The counts keep what a text can make parser and browser do in proportion
 // to its length; no text that was written for people comes near them.
 const (
-	Limit      = 64 << 10  // bytes that are shown; the rest is left out, and the page says so
-	mostHTML   = 512 << 10 // bytes that it may become
-	mostCells  = 5000      // of one table
-	mostLinks  = 2000      // opening brackets
-	mostStress = 8000      // signs that may begin or end a stressed word
+	Limit       = 64 << 10  // bytes that are shown; the rest is left out, and the page says so
+	mostHTML    = 512 << 10 // bytes that it may become
+	mostCells   = 5000      // of one table
+	mostLinks   = 2000      // opening brackets
+	mostStress  = 8000      // signs that may begin or end a stressed word
+	longestLink = 2048      // bytes of an address
 )
 
 // Render shows source, written in GitHub's Markdown, as part of a page. Its headings begin at h3 and skip no
@@ -163,7 +164,7 @@ var reader = goldmark.New(
 	)),
 )
 
-// policy is all that a rendered text may hold. No class, no style, no id: nothing that reaches into the page.
+// policy is all that a rendered text may hold. No style, no id, no class but two of our own: nothing that reaches into the page.
 var policy = func() *bluemonday.Policy {
 	p := bluemonday.NewPolicy()
 	p.AllowElements("p", "br", "hr", "h3", "h4", "h5", "h6", "ul", "ol", "li", "blockquote", "pre", "code", "em", "strong", "del",
@@ -171,6 +172,7 @@ var policy = func() *bluemonday.Policy {
 	p.AllowAttrs("start").Matching(regexp.MustCompile(`^\d{1,9}$`)).OnElements("ol")
 	p.AllowAttrs("align").Matching(regexp.MustCompile(`^(left|center|right)$`)).OnElements("th", "td")
 	p.AllowAttrs("class").Matching(regexp.MustCompile(`^tbl-wrap$`)).OnElements("div")
+	p.AllowAttrs("class").Matching(regexp.MustCompile(`^task$`)).OnElements("li")
 	p.AllowAttrs("tabindex").Matching(regexp.MustCompile(`^0$`)).OnElements("div")
 	p.AllowAttrs("role").Matching(regexp.MustCompile(`^region$`)).OnElements("div")
 	p.AllowAttrs("aria-label").OnElements("div")
@@ -201,6 +203,10 @@ func (tidy) Transform(doc *ast.Document, source text.Reader, pc parser.Context) 
 		case *ast.Heading:
 			level = min(n.Level+2, level+1, 6)
 			n.Level = level
+		case *tables.TaskCheckBox:
+			if item := n.Parent().Parent(); item != nil && item.Kind() == ast.KindListItem {
+				item.SetAttributeString("class", []byte("task"))
+			}
 		case *tables.Table:
 			n.SetAttributeString("aria-label", pc.Get(labelKey))
 		case *ast.Image:
@@ -260,6 +266,9 @@ func replace(n, other ast.Node) {
 
 // safe reports whether a link may lead to destination: to another page, not to a program or to data.
 func safe(destination string) bool {
+	if len(destination) > longestLink {
+		return false
+	}
 	u, err := url.Parse(strings.TrimFunc(destination, func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }))
 	if err != nil {
 		return false

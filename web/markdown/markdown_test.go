@@ -31,7 +31,7 @@ func TestRender(t *testing.T) {
 		{"entities", "&lt;b&gt; &amp; &copy;", "<p>&lt;b&gt; &amp; ©</p>\n"},
 		{"a table", "|a|b|\n|-|-:|\n|1|2|", `<div class="tbl-wrap" tabindex="0" role="region" aria-label="Table in the text"><table><thead>` + "\n<tr>\n<th>a</th>\n" +
 			`<th align="right">b</th>` + "\n</tr>\n</thead>\n<tbody>\n<tr>\n<td>1</td>\n" + `<td align="right">2</td>` + "\n</tr>\n</tbody>\n</table></div>\n"},
-		{"tasks", "- [ ] a\n- [x] b", "<ul>\n<li>☐ a</li>\n<li>☑ b</li>\n</ul>\n"},
+		{"tasks", "- [ ] a\n- [x] b", `<ul>` + "\n" + `<li class="task">☐ a</li>` + "\n" + `<li class="task">☑ b</li>` + "\n</ul>\n"},
 		{"struck out", "~~a~~ **b** _c_", "<p><del>a</del> <strong>b</strong> <em>c</em></p>\n"},
 		{"a link", "[a](https://example.org/x?a=1&b=2)", `<p><a href="https://example.org/x?a=1&amp;b=2" rel="noopener nofollow">a</a></p>` + "\n"},
 		{"a bare address", "see https://example.org.", `<p>see <a href="https://example.org" rel="noopener nofollow">https://example.org</a>.</p>` + "\n"},
@@ -182,8 +182,8 @@ func refusable(n *html.Node) string {
 				return "href " + a.Val
 			}
 		case "a rel", "ol start", "th align", "td align", "div tabindex", "div role", "div aria-label", "div hx-boost":
-		case "div class", "p class", "pre class":
-			if !slices.Contains([]string{"prose", "tbl-wrap", "prewrap", "prose__note"}, a.Val) {
+		case "div class", "p class", "pre class", "li class":
+			if !slices.Contains([]string{"prose", "tbl-wrap", "prewrap", "prose__note", "task"}, a.Val) {
 				return "class " + a.Val
 			}
 		default:
