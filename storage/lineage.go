@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"math"
 
-	"github.com/slipway-ml/slipway/domain"
 	"github.com/slipway-ml/slipway/domain/tracking"
 	"github.com/slipway-ml/slipway/storage/points"
 )
@@ -43,16 +42,6 @@ func (t *Tx) LatestOf(ctx context.Context, runs []string, key string) (map[strin
 		out[run] = m.Value
 		return err
 	}, `SELECT run_id, value, is_nan, step, timestamp FROM metrics WHERE key = $2 AND `+t.db.InTexts("run_id", "$1"), string(text), key)
-}
-
-// FirstMetric is the first metric of a run that does not measure its machine.
-func (t *Tx) FirstMetric(ctx context.Context, run string) (string, error) {
-	key, err := one(ctx, t, column[string], `
-		SELECT key FROM metrics WHERE run_id = $1 AND NOT (key >= 'system/' AND key < 'system0') ORDER BY key LIMIT 1`, run)
-	if domain.KindOf(err) == domain.NotFound {
-		return "", nil
-	}
-	return key, err
 }
 
 // CountDatasetRuns counts the active runs of an experiment, but for one, that read data with a digest, up to most.
