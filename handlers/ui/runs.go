@@ -138,7 +138,9 @@ func (l *listing) find(tx *storage.Tx) (err error) {
 	l.columns = l.chosenColumns()
 	l.query.Only = columnKeys(l.columns)
 	if l.state.Group != "" {
-		return l.findGroups(tx)
+		if err := l.findGroups(tx); err != nil || l.state.Group != "" {
+			return err
+		}
 	}
 	if l.page, err = tracking.SearchRuns(ctx, tx, g, l.query); err != nil {
 		return err
@@ -288,13 +290,13 @@ const mostDepth = 5
 func (l *listing) findGroups(tx *storage.Tx) (err error) {
 	kind, key, _ := strings.Cut(l.state.Group, ".")
 	by := tracking.Key{Kind: strings.TrimSuffix(kind, "s"), Name: key}
-	metrics := l.query.Only.Metrics
-	l.columns = slices.DeleteFunc(l.columns, func(c runs.Column) bool { return c.Kind() != "metrics" })
-	l.groups, err = tracking.GroupRuns(l.r.Ctx(), tx, l.r.Grant, l.query, by, metrics)
-	if domain.KindOf(err) == domain.Invalid {
+	l.groups, err = tracking.GroupRuns(l.r.Ctx(), tx, l.r.Grant, l.query, by, l.query.Only.Metrics)
+	if domain.KindOf(err) == domain.Invalid { // the table is shown without groups
 		l.fault, err = component.FilterProblem{Message: said(l.r.Ctx(), err), At: -1}, nil
 		l.state.Group = ""
+		return nil
 	}
+	l.columns = slices.DeleteFunc(l.columns, func(c runs.Column) bool { return c.Kind() != "metrics" })
 	return err
 }
 
@@ -304,7 +306,7 @@ func (l *listing) view() runs.ListView {
 	v := runs.ListView{
 		State: l.state, Problem: l.fault, Columns: l.columns, Total: l.activity.Runs, TrackingURI: r.Absolute(""),
 		CanWrite: may(r, access.RunWrite), CanDelete: may(r, access.RunDelete),
-		FirstUse: len(l.page.Items) == 0 && l.state.Plain() && !l.trash,
+		FirstUse: len(l.page.Items) == 0 && l.state.Plain() && !l.trash && l.fault.Message == "",
 	}
 	v.Experiment = l.head()
 	for _, u := range l.uses {

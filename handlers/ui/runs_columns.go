@@ -14,7 +14,10 @@ import (
 )
 
 // mostPicked is how many keys of each kind the picker lists; the rest is found by name.
-const mostPicked = 40
+const (
+	mostPicked = 40
+	mostShown  = 60 // columns an address may name, which are not listed again
+)
 
 // pickColumns shows the columns of the address and the keys of the experiment whose names hold q.
 func pickColumns(r *route.Request) error {
@@ -33,7 +36,7 @@ func pickColumns(r *route.Request) error {
 			return err
 		}
 		for _, kind := range []string{tracking.KindMetric, tracking.KindParam, tracking.KindTag} {
-			if found[kind], err = tracking.KeysOf(r.Ctx(), tx, r.Grant, l.state.Experiment, kind, v.Query, mostPicked+1+len(l.state.Columns)); err != nil {
+			if found[kind], err = tracking.KeysOf(r.Ctx(), tx, r.Grant, l.state.Experiment, kind, v.Query, mostPicked+1+mostShown); err != nil {
 				return err
 			}
 		}
