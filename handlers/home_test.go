@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"net/http"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -111,34 +110,17 @@ func many(t testing.TB, db *storage.DB, runs int) {
 	}
 }
 
-// median is the middle of the durations of n requests.
-func median(s *handlertest.Server, n int, path string, header ...string) time.Duration {
-	var took []time.Duration
-	for range n {
-		start := time.Now()
-		if a := s.Do(http.MethodGet, path, "", header...); a.Status != 200 {
-			s.T.Fatalf("%s: %d", path, a.Status)
-		}
-		took = append(took, time.Since(start))
-	}
-	slices.Sort(took)
-	return took[n/2]
-}
-
-// The goal is 50 ms; a machine that is busy with other things gets four times as long before the test says no.
-const slow = 200 * time.Millisecond
-
-func TestHomeAtAHundredThousandRuns(t *testing.T) {
-	if testing.Short() {
-		t.Skip("a hundred thousand runs take a while")
-	}
-	s := handlertest.Serve(t, true)
-	many(t, s.DB, 100_000)
+// BenchmarkHome answers the home page at 100,000 runs.
+func BenchmarkHome(b *testing.B) {
+	s := handlertest.Serve(b, true)
+	many(b, s.DB, 100_000)
 	for _, path := range []string{"/", "/?period=7d", "/?period=30d"} {
-		took := median(s, 9, path)
-		t.Logf("%s: %v", path, took)
-		if took > slow {
-			t.Errorf("%s takes %v", path, took)
-		}
+		b.Run(path, func(b *testing.B) {
+			for b.Loop() {
+				if a := s.Do(http.MethodGet, path, ""); a.Status != http.StatusOK {
+					b.Fatalf("%s: %d", path, a.Status)
+				}
+			}
+		})
 	}
 }
