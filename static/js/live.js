@@ -30,11 +30,9 @@
       const answer = await fetch(at, { headers: { Accept: 'text/html' }, cache: 'no-store' });
       if (!answer.ok || at !== location.href) return;
       const page = new DOMParser().parseFromString(await answer.text(), 'text/html');
-      $$('[data-live-part]').forEach((part) => {
-        const fresh = page.getElementById(part.id);
-        if (fresh && !inUse(part)) put(part, document.adoptNode(fresh));
-      });
-      if (!$('[data-live-part]') && page.querySelector('[data-live-part]')) location.reload();
+      const parts = $$('[data-live-part]');
+      if (parts.some((part) => !page.getElementById(part.id))) { location.reload(); return; } // another kind of page now: the first run is there
+      parts.filter((part) => !inUse(part)).forEach((part) => put(part, document.adoptNode(page.getElementById(part.id))));
       document.dispatchEvent(new CustomEvent('slipway:refreshed'));
     } catch { // the next change, or the stream itself, tries again
     } finally {
