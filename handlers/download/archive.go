@@ -68,7 +68,14 @@ func zipFolder(r *route.Request, base, top string) error {
 		top = "artifacts"
 	}
 	z := zip.NewWriter(pacedAnswer{r})
-	z.RegisterCompressor(zip.Deflate, func(w io.Writer) (io.WriteCloser, error) { return flate.NewWriter(w, flate.BestSpeed) })
+	squeeze, err := flate.NewWriter(io.Discard, flate.BestSpeed) // one for all files, which come one after another
+	if err != nil {
+		return err
+	}
+	z.RegisterCompressor(zip.Deflate, func(w io.Writer) (io.WriteCloser, error) {
+		squeeze.Reset(w)
+		return squeeze, nil
+	})
 	buffer := make([]byte, copyBuffer)
 	var lost bytes.Buffer
 	for after := ""; ; {

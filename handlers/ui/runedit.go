@@ -45,6 +45,9 @@ func again(r *route.Request, err error, show func(*runs.ShowView, string)) error
 	if viewErr != nil {
 		return viewErr
 	}
+	if !v.CanWrite { // it went to the trash meanwhile: there is no form to come back to
+		return err
+	}
 	show(&v, said(r.Ctx(), err))
 	return r.Render(route.Status[domain.KindOf(err)], runs.Show(v))
 }
