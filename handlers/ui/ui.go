@@ -26,7 +26,7 @@ type pages struct{ door *identity.Door }
 func Table(door *identity.Door) []route.Route {
 	p := pages{door}
 	var out []route.Route
-	for _, t := range [][]route.Route{p.signing(), preferences, experimentPages, runPages, seriesPages, modelPages, p.account(), userPages} {
+	for _, t := range [][]route.Route{p.signing(), preferences, experimentPages, runPages, comparePages, seriesPages, modelPages, p.account(), userPages} {
 		out = append(out, t...)
 	}
 	return route.Around(out, p.framed)
