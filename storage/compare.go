@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"strings"
 
 	"github.com/slipway-ml/slipway/domain/tracking"
 )
@@ -123,4 +124,17 @@ func (t *Tx) NamedRuns(ctx context.Context, experiment, part string, most int) (
 		SELECT `+runCols+` FROM runs r
 		 WHERE r.experiment_id = $1 AND r.deleted_at = 0 AND `+t.db.Like("r.name", "$2", true)+`
 		 ORDER BY r.start_time DESC, r.id LIMIT $3`, n, contains(part), most)
+}
+
+// ImagesBelow lists the bitmaps below a folder by their names, relative to it.
+func (t *Tx) ImagesBelow(ctx context.Context, workspace, folder string, most int) ([]string, error) {
+	found, err := list(ctx, t, column[string], `
+		SELECT path FROM artifacts
+		 WHERE workspace_id = $1 AND path >= $2 AND path < $3
+		   AND (lower(path) LIKE '%.png' OR lower(path) LIKE '%.jpg' OR lower(path) LIKE '%.jpeg' OR lower(path) LIKE '%.gif' OR lower(path) LIKE '%.webp')
+		 ORDER BY path LIMIT $4`, workspace, folder+"/", folder+"0", most) // '0' follows '/'
+	for i, path := range found {
+		found[i] = strings.TrimPrefix(path, folder+"/")
+	}
+	return found, err
 }

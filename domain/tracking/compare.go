@@ -16,6 +16,7 @@ type CompareTx interface {
 	TextsIn(ctx context.Context, kind string, ids, keys []string) ([]RunText, error)
 	MetricsIn(ctx context.Context, ids, keys []string) ([]Metric, error) // the latest of each, with RunID
 	DatasetsIn(ctx context.Context, ids []string) ([]RunText, error)     // Key is the name and the use of a data set, Value its digest
+	ImagesBelow(ctx context.Context, workspace, folder string, most int) ([]string, error)
 	NamedRuns(ctx context.Context, experiment, part string, most int) ([]Run, error)
 }
 

@@ -17,7 +17,7 @@ const (
 
 // words of metric names that tell the direction.
 var (
-	lowerWords  = []string{"loss", "logloss", "error", "errors", "err", "rmse", "mae", "mse", "msle", "rmsle", "mape", "smape", "wape", "latency", "perplexity", "ppl", "brier", "wer", "cer", "cost"}
+	lowerWords  = []string{"loss", "logloss", "error", "errors", "err", "rmse", "mae", "mse", "msle", "rmsle", "mape", "smape", "wape", "latency", "perplexity", "ppl", "brier", "wer", "cer"}
 	higherWords = []string{"auc", "auroc", "auprc", "acc", "accuracy", "f1", "precision", "recall", "r2", "score", "ap", "map", "ndcg", "mrr", "iou", "bleu", "rouge", "rougel", "dice", "reward", "return", "groundedness", "faithfulness", "relevance", "correctness"}
 )
 

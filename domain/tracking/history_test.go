@@ -187,3 +187,63 @@ func TestSampleShowsNumbers(t *testing.T) {
 		}
 	})
 }
+
+func TestMetricDirection(t *testing.T) {
+	for key, want := range map[string]Direction{
+		"": Unknown, "epoch": Unknown, "learning_rate": Unknown, "train_cost": Unknown, "glossary": Unknown, "accumulated": Unknown, "map_size": HigherIsBetter,
+		"loss": LowerIsBetter, "val/loss": LowerIsBetter, "log_loss": LowerIsBetter, "valloss": LowerIsBetter, "Test.RMSE": LowerIsBetter, "mean_squared_error": LowerIsBetter,
+		"p95_latency_ms": LowerIsBetter, "perplexity": LowerIsBetter, "brier_score_loss": LowerIsBetter, "wer": LowerIsBetter, "power": Unknown,
+		"auc": HigherIsBetter, "val_auc": HigherIsBetter, "rocauc": HigherIsBetter, "val/accuracy": HigherIsBetter, "acc": HigherIsBetter, "f1": HigherIsBetter,
+		"macro avg/f1-score": HigherIsBetter, "precision": HigherIsBetter, "recall at 1 pct FPR": HigherIsBetter, "r2": HigherIsBetter,
+		"neg_mean_squared_error": HigherIsBetter, "neg_accuracy": LowerIsBetter, "negative": Unknown,
+	} {
+		if got := MetricDirection(key); got != want {
+			t.Errorf("%q: got %d, want %d", key, got, want)
+		}
+	}
+}
+
+// timeline is a history in memory, in the order of time as storage keeps it.
+type timeline []Metric
+
+func (ps timeline) Next() string { return "" }
+func (ps timeline) Len() int     { return len(ps) }
+func (ps timeline) Each(fn func(Metric) error) error {
+	for _, p := range ps {
+		if err := fn(p); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func TestCurveOf(t *testing.T) {
+	h := timeline{{Step: 3, Timestamp: 1000, Value: 1}, {Step: 1, Timestamp: 2000, Value: 2}, {Step: 2, Timestamp: 4000, Value: math.NaN()}}
+	at := func(n int64) *int64 { return &n }
+	for _, c := range []struct {
+		name   string
+		run    Run
+		h      History
+		q      CurveQuery
+		xs     []int64
+		values []float64
+	}{
+		{"nothing", Run{}, noHistory{}, CurveQuery{Axis: StepAxis}, nil, nil},
+		{"by step", Run{}, h, CurveQuery{Axis: StepAxis}, []int64{1, 2, 3}, []float64{2, math.NaN(), 1}},
+		{"by time", Run{}, h, CurveQuery{Axis: TimeAxis}, []int64{1000, 2000, 4000}, []float64{1, 2, math.NaN()}},
+		{"since the start", Run{StartTime: 400}, h, CurveQuery{Axis: RelativeAxis}, []int64{600, 1600, 3600}, []float64{1, 2, math.NaN()}},
+		{"since the first point", Run{}, h, CurveQuery{Axis: RelativeAxis}, []int64{0, 1000, 3000}, []float64{1, 2, math.NaN()}},
+		{"before the start", Run{StartTime: 1500}, h, CurveQuery{Axis: RelativeAxis}, []int64{-500, 500, 2500}, []float64{1, 2, math.NaN()}},
+		{"a range of steps", Run{}, h, CurveQuery{Axis: StepAxis, From: at(2), To: at(3)}, []int64{2, 3}, []float64{math.NaN(), 1}},
+		{"an open range of seconds", Run{StartTime: 1000}, h, CurveQuery{Axis: RelativeAxis, From: at(1)}, []int64{1000, 3000}, []float64{2, math.NaN()}},
+	} {
+		got, err := CurveOf(c.run, c.h, c.q)
+		if err != nil {
+			t.Fatal(err)
+		}
+		same := func(a, b float64) bool { return a == b || math.IsNaN(a) && math.IsNaN(b) }
+		if !slices.Equal(got.X, c.xs) || !slices.EqualFunc(got.Values(), c.values, same) {
+			t.Errorf("%s: got %v %v", c.name, got.X, got.Values())
+		}
+	}
+}

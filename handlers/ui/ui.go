@@ -29,7 +29,7 @@ type pages struct {
 func Table(door *identity.Door) []route.Route {
 	p := pages{door, &watchers{all: map[string]*watch{}}}
 	var out []route.Route
-	for _, t := range [][]route.Route{p.signing(), preferences, homePages, experimentPages, aboutPages, runsPages, runPages, seriesPages, modelPages, p.account(), userPages} {
+	for _, t := range [][]route.Route{p.signing(), preferences, homePages, experimentPages, aboutPages, runsPages, runPages, comparePages, seriesPages, modelPages, p.account(), userPages} {
 		out = append(out, t...)
 	}
 	return append(route.Around(out, p.framed), p.live()...)

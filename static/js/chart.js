@@ -65,6 +65,8 @@ const slipwayChart = {
   const minus = (text) => text.replaceAll('-', '−');
   const plain = (v) => (v === null || v === undefined || v === '-' ? '—' : minus((v !== 0 && Math.abs(v) < 1e-4 ? tiny : number).format(v)));
   const short = (v) => (Math.abs(v) < 1e5 ? plain(v) : minus(long.format(v)));
+  const few = new Intl.NumberFormat(lang, { maximumSignificantDigits: 4 });
+  const rough = (v) => (v !== 0 && (Math.abs(v) < 1e-4 || Math.abs(v) >= 1e5) ? short(v) : minus(few.format(v)));
   const span = (seconds) => {
     const s = Math.abs(seconds);
     const sign = seconds < 0 ? '−' : '';
@@ -93,7 +95,7 @@ const slipwayChart = {
   const inRich = (text) => text.replace(/[{}|]/g, '¦');
   const mark = (i) => `{c${i % 10}|●}`;
   const legend = (t, several) => (several
-    ? { right: 0, top: 0, left: 40, type: 'scroll', align: 'left', icon: 'roundRect', itemWidth: 14, itemHeight: 3, textStyle: { color: t.text2, fontSize: 12, width: 150, overflow: 'truncate' }, pageIconColor: t.text2, pageIconInactiveColor: t.axis, pageTextStyle: { color: t.text2 } }
+    ? { right: 0, top: 0, left: 40, type: 'scroll', align: 'left', icon: 'roundRect', itemWidth: 14, itemHeight: 3, textStyle: { color: t.text2, fontSize: 12, lineHeight: 18, width: 150, overflow: 'truncate' }, pageIconColor: t.text2, pageIconInactiveColor: t.axis, pageTextStyle: { color: t.text2 } }
     : { show: false });
   const base = (t, several) => ({
     animation: false, color: t.colors, textStyle: { fontFamily: t.font, color: t.text2 }, legend: legend(t, several),
@@ -194,6 +196,79 @@ const slipwayChart = {
     sub.textContent = how.log ? [sub.dataset.log, ...(lost ? [sub.dataset.hidden] : [])].join(', ') : '';
   };
 
+  // ---- Plots of single values: a dot, a strand or a place in a box for each run, in the colour of the run ----
+  const dots = (t, all, point) => all.map((d) => ({
+    value: point(d), name: d.name, symbol: SYMBOL[d.color % SYMBOL.length], itemStyle: { color: t.colors[d.color % 10], borderColor: t.surface, borderWidth: 1 },
+  }));
+  const aboutDot = (labels) => ({ data, value }) => [`${mark(t10(data.itemStyle.color))} ${inRich(data.name)}`, ...labels.map((label, i) => `${inRich(label.name)}: ${label.categories ? inRich(label.categories[value[i]] ?? '—') : plain(value[i])}`)].join('\n');
+  const t10 = (color) => Math.max(0, theme().colors.indexOf(color));
+  const between = (t) => ({ ...base(t, false), grid: { left: 64, right: 24, top: 28, bottom: 48 }, legend: { show: false } });
+  const texts = (categories) => ({ type: 'category', data: categories, axisLabel: { width: Math.max(50, 700 / categories.length), overflow: 'truncate', interval: 0 } });
+  const scatter = (given, t) => ({
+    ...between(t),
+    tooltip: { ...tooltip(t), trigger: 'item', formatter: aboutDot([{ name: given.x, categories: given.categories }, { name: given.y }]) },
+    xAxis: axis(t, { name: given.x, nameGap: 28, ...(given.categories ? texts(given.categories) : { type: 'value', boundaryGap: ['5%', '5%'] }) }, false),
+    yAxis: axis(t, { name: given.y, type: 'value' }, true),
+    series: [
+      { type: 'scatter', symbolSize: 12, data: dots(t, given.dots, (d) => [d.x, d.y]), label: { show: given.dots.length <= 20, formatter: ({ name }) => name.split(' ')[0], position: 'top', color: t.text2, fontSize: 11 } },
+      ...(given.trend ? [{ type: 'line', data: given.trend, symbol: 'none', silent: true, tooltip: { show: false }, lineStyle: { color: t.neutral, width: 1.5, type: [6, 4] } }] : []),
+    ],
+  });
+  const box = (given, t) => ({
+    ...between(t),
+    tooltip: { ...tooltip(t), trigger: 'item', formatter: (p) => (p.seriesType === 'boxplot' ? [inRich(p.name), ...p.value.slice(1).toReversed().map(plain)].join('\n') : aboutDot([{ name: given.y }])({ data: p.data, value: [p.value[1]] })) },
+    xAxis: axis(t, { name: given.by, nameGap: 28, ...texts(given.groups.map((g) => g.name)) }, false),
+    yAxis: axis(t, { name: given.y, type: 'value' }, true),
+    series: [
+      { type: 'boxplot', boxWidth: [16, 60], itemStyle: { color: 'transparent', borderColor: t.accent, borderWidth: 1.5 }, data: given.groups.map((g) => g.box ?? ['-', '-', '-', '-', '-']) },
+      { type: 'scatter', symbolSize: 10, data: given.groups.flatMap((g, i) => dots(t, g.dots, (d) => [i, d.y])) },
+    ],
+  });
+  // What a run does not have goes through a lane of its own below the axis, marked —.
+  const laneOf = (a, values) => {
+    if (a.categories) return { type: 'category', data: a.missing ? ['—', ...a.categories] : a.categories, lane: 0, shift: a.missing ? 1 : 0 };
+    const known = values.filter((v) => v !== null);
+    const low = Math.min(...known);
+    const high = Math.max(...known);
+    const room = (high - low) || Math.abs(high) || 1;
+    if (!a.missing) return { type: 'value', scale: true, ...(high === low ? { min: low - room / 2, max: high + room / 2 } : {}) };
+    const lane = low - room * 0.2;
+    const ticks = known.length ? [lane, ...new Set([low, (low + high) / 2, high])] : [lane];
+    return { type: 'value', min: lane, max: known.length ? high + (high === low ? room / 2 : 0) : lane + 1, lane, shift: 0, axisLabel: { customValues: ticks, formatter: (v) => (v === lane ? '—' : rough(v)) } };
+  };
+  const parallel = (given, t) => {
+    const lanes = given.axes.map((a, i) => laneOf(a, given.runs.map((r) => r.values[i])));
+    const label = { color: t.text2, fontSize: 11, backgroundColor: t.surface, padding: [1, 3], borderRadius: 3 };
+    const cut = (v) => (String(v).length > 16 ? `${String(v).slice(0, 15)}…` : v);
+    return {
+      ...base(t, given.runs.length > 1),
+      tooltip: { ...tooltip(t), trigger: 'item', formatter: ({ seriesIndex }) => { const r = given.runs[seriesIndex]; return [`${mark(r.color)} ${inRich(r.name)}`, ...given.axes.map((a, i) => `${inRich(a.name)}: ${r.values[i] === null ? '—' : a.categories ? inRich(a.categories[r.values[i]].slice(0, 60)) : plain(r.values[i])}`)].join('\n'); } },
+      parallel: {
+        left: 60, right: 90, top: 70, bottom: 30,
+        parallelAxisDefault: {
+          nameTextStyle: { color: t.text, fontSize: 12, fontWeight: 600, width: 110, overflow: 'truncate' }, nameGap: 14, axisLine: { lineStyle: { color: t.axis } }, axisTick: { show: false }, splitNumber: 4,
+          areaSelectStyle: { color: t.accent, borderColor: t.accent, opacity: 0.2, width: 18 },
+        },
+      },
+      parallelAxis: lanes.map(({ lane, shift, ...a }, dim) => ({ dim, name: given.axes[dim].name, ...a, axisLabel: { ...label, formatter: a.type === 'value' ? rough : cut, ...a.axisLabel } })),
+      series: given.runs.map((r) => ({
+        type: 'parallel', name: r.name, progressive: 0, inactiveOpacity: 0.1, activeOpacity: 1,
+        lineStyle: { width: 2.5, color: t.colors[r.color % 10], opacity: 1, type: DASH[r.color % DASH.length] }, itemStyle: { color: t.colors[r.color % 10] },
+        data: [r.values.map((v, i) => (v === null ? lanes[i].lane : v + (lanes[i].shift ?? 0)))],
+      })),
+    };
+  };
+  const plots = { scatter, box, parallel };
+  // narrowed says which runs lie in all the ranges that were dragged.
+  const narrowed = (element, chart, given) => {
+    const note = $('[data-chart-kept]');
+    if (!note) return;
+    const brushed = chart.getOption().parallelAxis.some((a) => a.activeIntervals?.length);
+    const all = chart.getModel().getSeries();
+    const kept = given.runs.filter((_, i) => all[i].getRawIndicesByActiveState('active').length);
+    note.textContent = brushed ? note.dataset.chartKept.replace('{n}', kept.length).replace('{all}', given.runs.length).replace('{names}', () => kept.map((r) => r.name).join(', ') || '—') : '';
+  };
+
   // ---- The controls of a page's charts, and its address ----
   const STATE = ['x', 'log', 'smooth', 'from', 'to', 'group', 'band'];
   const usual = { x: 'step', smooth: '0', band: 'std' };
@@ -221,13 +296,13 @@ const slipwayChart = {
 
   // ---- Life of a chart ----
   const sizes = new ResizeObserver((entries) => entries.forEach(({ target }) => drawn.get(target)?.chart.resize()));
-  const start = (element) => {
+  const start = (element, zooms) => {
     element.replaceChildren();
     const box = element.appendChild(document.createElement('div')); // the library writes style attributes on it
     const chart = window.echarts.init(box, null, { renderer: 'canvas' });
     chart.group = 'page';
     sizes.observe(element);
-    dragging(chart);
+    if (zooms) dragging(chart);
     return chart;
   };
   const forget = (element) => {
@@ -241,10 +316,11 @@ const slipwayChart = {
     const text = document.getElementById(element.dataset.chart);
     if (!text) return;
     const given = JSON.parse(text.textContent);
-    const chart = start(element);
-    const option = (t) => (builders[given.kind] ?? dress)(given, t, element);
+    const chart = start(element, !given.kind);
+    const option = (t) => (plots[given.kind] ?? dress)(given, t);
     chart.setOption(option(theme()));
     drawn.set(element, { chart, again: (t) => chart.setOption(option(t), true) });
+    if (given.kind === 'parallel') chart.on('axisareaselected', () => narrowed(element, chart, given));
   };
   const show = (element, data) => {
     const card = element.closest('.chart-card');
@@ -253,7 +329,7 @@ const slipwayChart = {
     $('[data-chart-empty]', card).hidden = !none;
     element.hidden = none || !$('.chart__data', card).hidden;
     if (none) { forget(element); return; }
-    const chart = drawn.get(element)?.chart ?? start(element);
+    const chart = drawn.get(element)?.chart ?? start(element, true);
     const hidden = () => new Set(Object.entries(one(chart.getOption()?.legend).selected ?? {}).filter(([, on]) => !on).map(([name]) => name));
     const again = (t) => {
       chart.setOption(curves(data, how(), t, hidden), { replaceMerge: ['series'] }); // zoom and legend stay as they are
@@ -377,7 +453,6 @@ const slipwayChart = {
     const zr = chart.getZr();
     const inside = (e) => chart.containPixel({ gridIndex: 0 }, [e.offsetX, e.offsetY]);
     const xOf = (px) => chart.convertFromPixel({ xAxisIndex: 0 }, px);
-    const isCurves = () => ['value', 'time'].includes(one(chart.getOption()?.xAxis).type) && !one(chart.getOption()?.xAxis).fixed;
     let from;
     let rect;
     const drop = () => { if (rect) zr.remove(rect); rect = undefined; from = undefined; };
@@ -390,7 +465,7 @@ const slipwayChart = {
       range(text(a), text(b));
     };
     zr.on('mousedown', (e) => {
-      if (e.event?.zrByTouch || e.event?.button || !isCurves() || !inside(e)) return; // a finger scrolls the page
+      if (e.event?.zrByTouch || e.event?.button || !inside(e)) return; // a finger scrolls the page
       from = e.offsetX;
     });
     zr.on('mousemove', (e) => {
@@ -408,7 +483,7 @@ const slipwayChart = {
     });
     zr.on('globalout', drop);
     zr.on('mousewheel', (e) => {
-      if (!e.event?.ctrlKey || !controls() || !inside(e) || !isCurves()) return;
+      if (!e.event?.ctrlKey || !controls() || !inside(e)) return;
       e.event.preventDefault();
       const { left, right } = one(chart.getOption().grid);
       const [a, b, at] = [xOf(left), xOf(chart.getWidth() - right), xOf(e.offsetX)];
@@ -416,11 +491,9 @@ const slipwayChart = {
       zoom(at - (at - a) * factor, at + (b - at) * factor);
     });
     zr.on('dblclick', () => {
-      if (controls() && isCurves()) range('', ''); else chart.dispatchAction({ type: 'dataZoom', start: 0, end: 100 });
+      if (controls()) range('', ''); else chart.dispatchAction({ type: 'dataZoom', start: 0, end: 100 });
     });
   };
-
-  const builders = {};
 
   // ---- What the buttons of a card do ----
   const showTable = (element) => {

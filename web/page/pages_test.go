@@ -11,15 +11,18 @@ import (
 
 	"github.com/a-h/templ"
 
+	"github.com/slipway-ml/slipway/web/chart"
 	"github.com/slipway-ml/slipway/web/component"
 	"github.com/slipway-ml/slipway/web/i18n"
 	"github.com/slipway-ml/slipway/web/layout"
 	"github.com/slipway-ml/slipway/web/page/account"
+	"github.com/slipway-ml/slipway/web/page/compare"
 	"github.com/slipway-ml/slipway/web/page/errors"
 	"github.com/slipway-ml/slipway/web/page/experiments"
 	"github.com/slipway-ml/slipway/web/page/home"
 	"github.com/slipway-ml/slipway/web/page/models"
 	"github.com/slipway-ml/slipway/web/page/runs"
+	"github.com/slipway-ml/slipway/web/page/series"
 	"github.com/slipway-ml/slipway/web/page/signin"
 	"github.com/slipway-ml/slipway/web/page/users"
 )
@@ -28,6 +31,34 @@ var now = time.Date(2026, 11, 18, 14, 30, 0, 0, time.UTC)
 
 // hostile is a name that somebody may have given to anything.
 const hostile = `"><script>alert(1)</script>&'`
+
+// comparison is a page of two runs in one of its views.
+func comparison(ctx context.Context, view string) compare.View {
+	v := compare.View{
+		Experiment: compare.Link{Label: hostile, Path: "/experiments/1"}, Missing: 1, TooMany: true, Base: "A", View: view, Toggle: "/compare?all=1", CSV: "/compare/table?format=csv", JSON: "/compare/table?format=json", Export: "/compare/chart?", Kept: true, Notes: []string{hostile},
+		Keep: []component.Pair{{Key: "run", Value: hostile}}, Tabs: []component.Tab{{Label: "Curves", URL: "/compare?view=curves#views", Current: true}},
+		Runs: []compare.Run{
+			{ID: "r1", Name: hostile, Letter: "A", Path: "/runs/r1", Base: true, Metric: hostile, Value: "0.5"},
+			{ID: "r2", Name: hostile, Letter: "B", Path: "/runs/r2", Deleted: true, Metric: hostile, Value: "0.6", Delta: compare.Delta{Text: "+0.1", Relative: "+20 %", Up: true, Tone: compare.Better}},
+		},
+		Sections: []compare.Section{
+			{ID: compare.SectionParams, Total: 9, Differing: 2, Hidden: 1, ShowAll: "/compare?full=params", Rows: []compare.Row{{Key: hostile, Cells: []compare.Cell{{Text: hostile, Full: hostile, Mono: true}, {Missing: true}}}}},
+			{ID: compare.SectionMetrics, Hidden: 5, Rows: []compare.Row{{Key: hostile, Lower: true, Cells: []compare.Cell{{Text: "0.5", Number: true, Best: true}, {Text: "0.6", Changed: true, Delta: compare.Delta{Text: "+0.1", Up: true, Tone: compare.Worse}}}}}},
+			{ID: compare.SectionCode},
+		},
+		Add:    compare.Add{Query: hostile, Keep: []component.Pair{{Key: "run", Value: hostile}}, Runs: []compare.Link{{Label: hostile, Path: "/compare?run=r3"}}},
+		Images: compare.Images{Rows: []compare.ImageRow{{Path: hostile, Images: []string{"/runs/r1/image?path=a", ""}}}},
+		Form:   compare.Form{Axes: []compare.Axis{{Label: hostile, Remove: "/compare?axis=a"}}, Selects: []component.SelectProps{{Name: "axis", Label: "Axis", Options: []component.Option{{Value: hostile, Label: hostile}}}}},
+		Curves: compare.Curves{
+			Controls: component.ChartControlsProps{Action: "/compare", Keep: []component.Pair{{Key: "run", Value: hostile}}, State: component.ChartState{From: hostile, Group: "params.lr"}, Groups: []component.Option{{Value: hostile, Label: hostile}}},
+			Charts:   []component.SeriesProps{{ID: "chart-1", Title: hostile, Src: "/series?key=a", Table: "/series?format=html", CSV: "/series?format=csv"}},
+			Pager:    component.PagerProps{Shown: "1–8 of 9", Next: "/compare?page=2"},
+		},
+	}
+	plot := chart.Line{ID: "plot", Title: hostile, Series: []chart.Series{{Name: hostile, Points: []chart.Point{{X: 0, Y: 1}}}}}.Props(ctx)
+	v.Chart = &plot
+	return v
+}
 
 func pages(ctx context.Context) map[string]templ.Component {
 	tags := []component.Pair{{Key: hostile, Value: hostile}, {Key: "team", Value: "risk"}}
@@ -41,8 +72,14 @@ func pages(ctx context.Context) map[string]templ.Component {
 			Children: runs.Children{Total: 2, Shown: "2", Metric: hostile, Next: "/runs/r1?tab=lineage&after=x", First: "/runs/r1?tab=lineage", Rows: []runs.Child{{ID: "r3", Name: hostile, Status: "RUNNING", Stale: true}}},
 			Lineage:  runs.Lineage{Data: []runs.DatasetUse{{Dataset: runs.Dataset{Name: hostile, Digest: hostile, Context: hostile, Source: hostile}, Others: 3, OthersShown: "3", OthersPath: "/experiments/1"}}, MoreData: 4, Read: []runs.Link{{Label: hostile, Path: "/logged-models/m0"}}, Made: []runs.Link{{Label: hostile, Path: "/logged-models/m1"}}},
 			Source:   "train", SourceURL: "javascript:alert(1)", Commit: "0123456789abcdef",
-			Tiles:    []component.TileProps{{Label: hostile, Value: "0.5", Trend: []float64{1, 2, 3}}},
-			Charts:   []runs.SeriesGroup{{Prefix: "val", Charts: []component.SeriesProps{{ID: "chart-1", Title: hostile, Src: "/series?key=a", Table: "/series?key=a&format=html", CSV: "/series?key=a&format=csv"}}}},
+			Tiles:  []component.TileProps{{Label: hostile, Value: "0.5", Trend: []float64{1, 2, 3}}},
+			Charts: []runs.SeriesGroup{{Prefix: "val", Charts: []component.SeriesProps{{ID: "chart-1", Title: hostile, Src: "/series?key=a", Table: "/series?key=a&format=html", CSV: "/series?key=a&format=csv"}}}},
+			ChartsTab: runs.ChartsTab{
+				Path: "/runs/r1", Query: hostile, Metrics: 30, Found: 1, SystemFound: 12, Controls: component.ChartControlsProps{Action: "/runs/r1"},
+				Prefixes: []component.Tab{{Label: hostile, URL: "/runs/r1?tab=charts&q=a/"}}, Pager: component.PagerProps{Shown: "1–18 / 30", Next: "/runs/r1?tab=charts&page=2"},
+				Groups: []runs.SeriesGroup{{Prefix: hostile, Charts: []component.SeriesProps{{ID: "chart-1", Title: hostile, Src: "/series?key=a", Table: "/series?format=html", CSV: "/series?format=csv"}}}},
+				System: []runs.SeriesGroup{{Charts: []component.SeriesProps{{ID: "chart-2", Title: "system/cpu", Src: "/series?key=b", Table: "/series?format=html", CSV: "/series?format=csv"}}}},
+			},
 			Metrics:  []runs.Metric{{Key: hostile, Value: "0.5", Step: "1", At: now}},
 			Datasets: []runs.Dataset{{Name: hostile, Digest: "ab", Source: hostile}},
 			Models:   []runs.Model{{ID: "m1", Name: hostile, Status: "READY", Created: now}},
@@ -90,6 +127,13 @@ func pages(ctx context.Context) map[string]templ.Component {
 		"runs/bad":        runs.List(runs.ListView{Experiment: experiment, State: runs.State{Experiment: "1", Filter: "a >> b"}, Problem: problem}),
 		"runs/groups":     runs.List(runs.ListView{Experiment: experiment, State: runs.State{Experiment: "1", Group: "params." + hostile}, Columns: []runs.Column{{ID: "metrics." + hostile}}, Groups: []runs.GroupRow{{Value: hostile, Cells: []component.Cell{{Text: "1"}}}, {Missing: true, Cells: []component.Cell{{}}}}}),
 		"runs/columns":    runs.Columns(runs.ColumnsView{State: runs.State{Experiment: "1"}, Name: hostile, Query: hostile, Shown: []string{"metrics." + hostile}, Found: []runs.ColumnKind{{Label: "Tags", Keys: []string{"tags." + hostile}}}, More: true}),
+		"compare":         compare.Show(comparison(ctx, compare.ViewCurves)),
+		"compare/plot":    compare.Show(comparison(ctx, compare.ViewParallel)),
+		"compare/images":  compare.Show(comparison(ctx, compare.ViewImages)),
+		"compare/none":    compare.Show(compare.View{Missing: 2}),
+		"series":          series.Show(series.View{Key: hostile, Several: true, Axis: "step", Runs: []series.Run{{Name: hostile, Letter: "A", Path: "/runs/r1"}}, Rows: []series.Row{{X: "1", At: now, Values: []component.Cell{{Text: "0.5"}}}}, CSV: "/series?format=csv"}),
+		"series/groups":   series.Show(series.View{Key: hostile, Grouped: true, Axis: "time", Rows: []series.Row{{Group: hostile, At: now, N: "2", Values: []component.Cell{{Text: "0.5"}, {}, {}}}}}),
+		"series/none":     series.Show(series.View{Key: hostile}),
 		"run":             runs.Show(run("")),
 		"run/charts":      runs.Show(run(runs.TabCharts)),
 		"run/parameters":  runs.Show(run(runs.TabParameters)),
