@@ -128,13 +128,15 @@ func median(s *handlertest.Server, n int, path string, header ...string) time.Du
 // The goal is 50 ms; a machine that is busy with other things gets four times as long before the test says no.
 const slow = 200 * time.Millisecond
 
-func TestHomeAtAHundredThousandRuns(t *testing.T) {
+func TestHomeAndSearchAtAHundredThousandRuns(t *testing.T) {
 	if testing.Short() {
 		t.Skip("a hundred thousand runs take a while")
 	}
 	s := handlertest.Serve(t, true)
 	many(t, s.DB, 100_000)
-	for _, path := range []string{"/", "/?period=7d", "/?period=30d"} {
+	for _, path := range []string{
+		"/", "/?period=7d", "/?period=30d", "/search?q=nothing-like-it", "/search?q=depth-77", "/search?q=team:+risk-1", "/search?q=deadbeef", "/search?kind=runs&q=xgb",
+	} {
 		took := median(s, 9, path)
 		t.Logf("%s: %v", path, took)
 		if took > slow {
