@@ -46,8 +46,9 @@ func (t *Tx) FindRuns(ctx context.Context, workspace, words string, most int) ([
 	var out []tracking.FoundRun
 	if id := lowered(words); idLike(id) {
 		var err error
-		if out, err = list(ctx, t, scanFoundRun, cols+`runs r`+from+`
-			WHERE r.id IN (SELECT id FROM runs WHERE id >= $1 AND id < $2 ORDER BY id LIMIT 500) AND r.workspace_id = $3 AND r.deleted_at = 0
+		if out, err = list(ctx, t, scanFoundRun, cols+`
+			(SELECT id FROM runs WHERE id >= $1 AND id < $2 ORDER BY id LIMIT 500) x CROSS JOIN runs r CROSS JOIN experiments e
+			WHERE r.id = x.id AND e.id = r.experiment_id AND r.workspace_id = $3 AND r.deleted_at = 0
 			ORDER BY r.id LIMIT $4`, id, after(id), workspace, most); err != nil {
 			return nil, err
 		}
