@@ -110,11 +110,13 @@ func many(t testing.TB, db *storage.DB, runs int) {
 	}
 }
 
-// BenchmarkHome answers the home page at 100,000 runs.
+// BenchmarkHome answers the home page and searches at 100,000 runs.
 func BenchmarkHome(b *testing.B) {
 	s := handlertest.Serve(b, true)
 	many(b, s.DB, 100_000)
-	for _, path := range []string{"/", "/?period=7d", "/?period=30d"} {
+	for _, path := range []string{
+		"/", "/?period=7d", "/?period=30d", "/search?q=nothing-like-it", "/search?q=depth-77", "/search?q=team:+risk-1", "/search?q=deadbeef", "/search?kind=runs&q=xgb",
+	} {
 		b.Run(path, func(b *testing.B) {
 			for b.Loop() {
 				if a := s.Do(http.MethodGet, path, ""); a.Status != http.StatusOK {

@@ -51,6 +51,8 @@ var (
 	LoggedModelWrite  = Perm{Name: "logged_model.write", Class: ClassWrite}
 	LoggedModelDelete = Perm{Name: "logged_model.delete", Class: ClassWrite, Audited: true}
 
+	TrashPurge = Perm{Name: "trash.purge", Class: ClassAdmin, Audited: true} // delete for good what is in the trash
+
 	SessionOpen  = Perm{Name: "session.open", Class: ClassPublic, Audited: true}  // sign in, set up
 	SessionClose = Perm{Name: "session.close", Class: ClassPublic, Audited: true} // sign out
 

@@ -216,6 +216,8 @@ type Tx interface {
 
 	AddDatasetInputs(ctx context.Context, r Run, in []DatasetInput) error
 	AddRunModels(ctx context.Context, run, direction string, ms []ModelRef) error
+	// BeingPurged reports whether a thing deleted at an instant is being deleted for good.
+	BeingPurged(ctx context.Context, workspace string, k TrashKey, deletedAt int64) (bool, error)
 	DatasetsOf(ctx context.Context, workspace string, experiments []string) ([]DatasetSummary, error)
 
 	LoggedModel(ctx context.Context, id string) (LoggedModel, error) // with its lists

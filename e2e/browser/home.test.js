@@ -80,3 +80,115 @@ test('a team at work', async (t) => {
     await tab.close();
   });
 });
+
+test('search and commands', async (t) => {
+  const menu = (words) => async (page) => {
+    await page.keyboard.press('/');
+    await page.waitForSelector('#palette[open]');
+    await page.keyboard.type(words);
+    if (words && !words.startsWith('>')) await page.waitForFunction(() => document.querySelector('#palette-found').children.length || !document.querySelector('#palette-none').hidden);
+  };
+  await t.test('looks', async () => {
+    await look('search', '/search?q=xgb', { ready: '#found mark' });
+    await look('search-hostile', `/search?${new URLSearchParams({ q: 'img src' })}`, { ready: '#found mark' });
+    await look('search-none', '/search?q=nothing-like-it', { ready: '.empty' });
+    await look('palette', '/', { act: menu('') });
+    await look('palette-found', '/', { act: menu('team') });
+    await look('palette-none', '/', { act: menu('zzz') });
+  });
+  await t.test('by keyboard', async () => {
+    const tab = await open(browser);
+    const { page } = tab;
+    const active = () => page.evaluate(() => document.getElementById(document.querySelector('#palette-words').getAttribute('aria-activedescendant'))?.textContent.replace(/\s+/g, ' ').trim());
+    await page.goto(`${server.url}/account`);
+    await menu('fraud')(page);
+    assert.match(await active(), /^fraud-detection.*Experiment$/);
+    await page.keyboard.press('ArrowDown');
+    const second = await active();
+    assert.doesNotMatch(second, /^fraud-detection/);
+    await page.keyboard.press('ArrowUp');
+    await page.keyboard.press('ArrowUp');
+    await page.keyboard.press('ArrowDown');
+    await page.keyboard.press('Enter');
+    await page.waitForURL(`**/experiments/${world.fraud}`);
+    await page.keyboard.press('Control+k');
+    await page.waitForSelector('#palette[open]');
+    await page.keyboard.press('Escape');
+    await page.waitForSelector('#palette:not([open])', { state: 'attached' });
+    await menu('>dark')(page);
+    await page.keyboard.press('Enter');
+    await page.waitForSelector('html[data-theme=dark]');
+    await menu('>italiano')(page);
+    await page.keyboard.press('Enter');
+    await page.waitForSelector('html[lang=it]');
+    await menu('>crea un')(page);
+    await page.keyboard.press('Enter');
+    await page.waitForSelector('dialog#create:modal');
+    await page.keyboard.press('Escape');
+    await menu('team: risk')(page);
+    await page.keyboard.press('Enter');
+    await page.waitForURL(/filter=tags/);
+    await page.getByRole('link', { name: 'transformer-long' }).waitFor();
+    tab.clean('palette');
+    await tab.close();
+  });
+  await t.test('answers that come late are not shown', async () => {
+    const tab = await open(browser);
+    const { page } = tab;
+    await page.goto(`${server.url}/`);
+    let release;
+    const held = new Promise((done) => { release = done; });
+    await page.route('**/search?q=fraud', async (route) => { await held; await route.continue().catch(() => {}); });
+    await menu('')(page);
+    const first = page.waitForRequest('**/search?q=fraud');
+    await page.keyboard.type('fraud');
+    await first;
+    await page.fill('#palette-words', 'churn');
+    await page.locator('#palette-found a', { hasText: 'churn-baseline' }).waitFor();
+    release();
+    await page.keyboard.type('-');
+    await page.waitForFunction(() => /churn-baseline/.test(document.querySelector('#palette-found').textContent));
+    assert.doesNotMatch(await page.locator('#palette-found').innerText(), /fraud-detection/);
+    tab.clean('late answers');
+    await tab.close();
+  });
+  await t.test('the page of the search', async () => {
+    const tab = await open(browser);
+    const { page } = tab;
+    await page.goto(`${server.url}/search`);
+    await page.fill('#search-words', 'xgb');
+    await page.getByRole('link', { name: /Show more/ }).click();
+    await page.waitForURL('**/search?kind=runs&q=xgb');
+    await page.waitForFunction(() => document.querySelectorAll('#found li').length === 60);
+    tab.clean('search page');
+    await tab.close();
+  });
+  await t.test('without JavaScript', async () => {
+    const tab = await open(browser, { javaScriptEnabled: false });
+    await tab.page.goto(`${server.url}/`);
+    await tab.page.fill('.topsearch input', 'churn');
+    await tab.page.keyboard.press('Enter');
+    await tab.page.waitForURL('**/search?q=churn');
+    await tab.page.getByRole('link', { name: 'churn-baseline' }).waitFor();
+    tab.clean('search without JavaScript');
+    await tab.close();
+  });
+});
+
+test('times are in the reader’s zone, or in UTC', async () => {
+  const tab = await open(browser, { timezoneId: 'Asia/Kolkata' });
+  const { page } = tab;
+  const title = () => page.locator('.tbl time').first().getAttribute('title');
+  await page.goto(`${server.url}/`);
+  await page.reload();
+  assert.match(await title(), /IST · .* UTC$/);
+  await page.click('button[popovertarget=user-menu]');
+  await page.getByRole('button', { name: 'UTC' }).click();
+  await page.waitForLoadState();
+  await page.waitForFunction(() => !/IST/.test(document.querySelector('.tbl time').title));
+  assert.match(await title(), /UTC$/);
+  await page.keyboard.press('?');
+  await page.locator('dialog#shortcuts[open] h3', { hasText: 'In tables' }).waitFor();
+  tab.clean('zone');
+  await tab.close();
+});

@@ -29,7 +29,7 @@ type pages struct {
 func Table(door *identity.Door) []route.Route {
 	p := pages{door, &watchers{all: map[string]*watch{}}}
 	var out []route.Route
-	for _, t := range [][]route.Route{p.signing(), preferences, homePages, experimentPages, aboutPages, runsPages, runPages, comparePages, seriesPages, modelPages, p.account(), userPages} {
+	for _, t := range [][]route.Route{p.signing(), preferences, homePages, searchPages, experimentPages, aboutPages, runsPages, runPages, comparePages, seriesPages, modelPages, p.account(), userPages} {
 		out = append(out, t...)
 	}
 	return append(route.Around(out, p.framed), p.live()...)
@@ -63,8 +63,8 @@ func shell(c echo.Context, app *route.App, a access.Actor, workspace string, loc
 	u := *c.Request().URL
 	return layout.Shell{
 		Lang:  i18n.Match(c.Request().Header.Get("Accept-Language"), prefs.Lang),
-		Theme: prefs.Theme, Density: prefs.Density, Base: app.Prefix,
-		UserName: a.Name, SignedIn: !a.Anonymous() && !local, Admin: a.May(access.UserRead, workspace), LocalMode: local,
+		Theme: prefs.Theme, Density: prefs.Density, Zone: prefs.Zone, TZ: prefs.Location(), Base: app.Prefix,
+		UserName: a.Name, SignedIn: !a.Anonymous() && !local, Admin: a.May(access.UserRead, workspace), Writer: a.May(access.ExperimentWrite, workspace), LocalMode: local,
 		Workspace: workspace, Version: app.Version, Path: u.RequestURI(), RequestID: route.ID(c), Now: time.Now(),
 	}
 }
@@ -129,7 +129,7 @@ var preferences = []route.Route{
 	route.POST("/preferences", access.Public, savePreferences),
 }
 
-// savePreferences keeps theme, density and language in a cookie: they belong to the browser.
+// savePreferences keeps theme, density, language and time zone in a cookie: they belong to the browser.
 func savePreferences(r *route.Request) error {
 	values, err := r.FormParams()
 	if err != nil {

@@ -22,6 +22,7 @@ import (
 	"github.com/slipway-ml/slipway/web/page/home"
 	"github.com/slipway-ml/slipway/web/page/models"
 	"github.com/slipway-ml/slipway/web/page/runs"
+	"github.com/slipway-ml/slipway/web/page/search"
 	"github.com/slipway-ml/slipway/web/page/series"
 	"github.com/slipway-ml/slipway/web/page/signin"
 	"github.com/slipway-ml/slipway/web/page/users"
@@ -116,8 +117,16 @@ func pages(ctx context.Context) map[string]templ.Component {
 			Recent:      []home.Row{{ID: "r1", Name: hostile, ExperimentID: "1", Experiment: hostile, Status: "RUNNING", Stale: true, Metric: hostile, Result: "1", Outline: []float64{1, 2}, Began: now}, {ID: "r2", Name: "b", Status: "ODD"}},
 			Experiments: []home.Experiment{{ID: "1", Name: hostile, Runs: 3, Written: now}},
 		}),
-		"home/first":      home.Show(home.View{Period: "24h", FirstUse: true, TrackingURI: hostile, SignedIn: true}),
-		"home/idle":       home.Show(home.View{Period: "24h"}),
+		"home/first": home.Show(home.View{Period: "24h", FirstUse: true, TrackingURI: hostile, SignedIn: true}),
+		"home/idle":  home.Show(home.View{Period: "24h"}),
+		"search": search.Show(search.View{Words: "script", Most: 1, Groups: []search.Group{
+			{Kind: "runs", Icon: "activity", More: true, Items: []search.Item{{Name: hostile, Path: "/runs/r1", About: hostile, Status: "RUNNING"}}},
+			{Kind: "tags", Icon: "hash", Items: []search.Item{{Name: hostile, Path: "/experiments/1", Count: "3 runs"}}},
+			{Kind: "models", Icon: "package"},
+		}}),
+		"search/one kind": search.Show(search.View{Words: "a", Kind: "runs", Most: 1, Groups: []search.Group{{Kind: "runs", Icon: "activity", More: true, Items: []search.Item{{Name: "a", Path: "/runs/r1"}}}}}),
+		"search/nothing":  search.Show(search.View{Words: hostile}),
+		"search/begin":    search.Show(search.View{}),
 		"experiments":     experiments.List(experiments.ListView{Query: "a", View: "all", CanWrite: true, CanDelete: true, Rows: []experiments.Row{{ID: "1", Name: hostile, Tags: tags, CreatedBy: hostile}, {ID: "2", Name: "b", Deleted: true}}, Pager: component.PagerProps{Shown: experiments.Shown(ctx, 2, 9), First: "/experiments", Next: "/experiments?token=x", Part: "#experiments"}, Form: experiments.Form{Errors: map[string]string{"name": hostile}}}),
 		"experiments/new": experiments.List(experiments.ListView{FirstUse: true, TrackingURI: hostile, CanWrite: true}),
 		"experiments/bad": experiments.List(experiments.ListView{Query: "a >> b", Problem: problem, View: "active"}),
