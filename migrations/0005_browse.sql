@@ -3,7 +3,7 @@
 ALTER TABLE runs ADD COLUMN updated_at BIGINT NOT NULL DEFAULT 0;
 UPDATE runs SET updated_at = CASE WHEN end_time > start_time THEN end_time ELSE start_time END;
 CREATE INDEX runs_updated ON runs (experiment_id, updated_at DESC);
-CREATE INDEX runs_count ON runs (experiment_id, deleted_at, start_time);
+CREATE INDEX runs_count ON runs (experiment_id, deleted_at, start_time DESC, id);
 CREATE INDEX runs_recent_all ON runs (workspace_id, start_time DESC, id);
 CREATE INDEX runs_trash ON runs (workspace_id, deleted_at DESC) WHERE deleted_at <> 0;
 CREATE INDEX runs_running ON runs (workspace_id, start_time DESC) WHERE status = 'RUNNING' AND deleted_at = 0;

@@ -1,10 +1,13 @@
 package storage
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"slices"
 	"strconv"
+	"strings"
+	"unicode/utf8"
 
 	"github.com/slipway-ml/slipway/domain"
 	"github.com/slipway-ml/slipway/domain/search"
@@ -269,61 +272,107 @@ func (w *where) start(experiments []string, c search.Clause) string {
 	return ""
 }
 
-// mostGrouped bounds how many runs are grouped at once.
-const mostGrouped = 200_000
-
-// GroupRuns groups the runs that q finds by a param or a tag.
+// GroupRuns groups the runs that q finds by a param or a tag. The three lists it takes (the runs, their values of
+// the key, their metrics) are read each from an index of its own and joined here: a join in SQL would look each run
+// up in tables where runs lie far apart.
 func (t *Tx) GroupRuns(ctx context.Context, q tracking.Query, by tracking.Key, metrics []string) ([]tracking.Group, error) {
+	experiment, err := experimentNumber(q.Experiments[0])
+	if err != nil {
+		return nil, err
+	}
 	p, _, err := t.plannedPage(ctx, q, "")
 	if err != nil {
 		return nil, err
 	}
-	table := map[string]string{tracking.KindParam: "params", tracking.KindTag: "tags"}[by.Kind]
-	from := p.from + " LEFT JOIN " + table + " g ON g.run_id = r.id AND g.key = " + p.where.arg(by.Name)
-	at := map[string]*tracking.Group{}
-	var groups []*tracking.Group
+	group := map[string]*tracking.Group{} // by run
+	missing := &tracking.Group{Missing: true, Metrics: map[string]tracking.Moments{}}
 	if err := t.each(ctx, func(row scanner) error {
-		g := &tracking.Group{Metrics: map[string]tracking.Moments{}}
-		err := row(&g.Value, &g.Missing, &g.Runs)
-		if len(groups) < tracking.MostGroups {
-			groups = append(groups, g)
-			at[groupKey(g.Value, g.Missing)] = g
-		}
+		var run string
+		err := row(&run)
+		group[run] = missing
 		return err
-	}, `SELECT COALESCE(g.value, ''), g.run_id IS NULL, COUNT(*) FROM `+from+` WHERE `+p.where.String()+` GROUP BY 1, 2 ORDER BY 3 DESC, 1`, p.where.args...); err != nil {
+	}, `SELECT r.id FROM `+p.from+` WHERE `+p.where.String(), p.where.args...); err != nil {
 		return nil, err
 	}
-	if len(metrics) > 0 {
+	missing.Runs = len(group)
+	named, err := t.groupValues(ctx, by, group, missing)
+	if err != nil {
+		return nil, err
+	}
+	for _, key := range metrics {
 		if err := t.each(ctx, func(row scanner) error {
-			var value string
-			var missing bool
+			var run string
 			var m tracking.Metric
-			err := scanMetricShort(row, &m, &value, &missing, &m.Key)
-			if g := at[groupKey(value, missing)]; g != nil {
-				of := g.Metrics[m.Key]
-				of.Add(m.Value)
-				g.Metrics[m.Key] = of
+			if err := scanMetricShort(row, &m, &run); err != nil {
+				return err
 			}
-			return err
-		}, `SELECT COALESCE(g.value, ''), g.run_id IS NULL, v.key, v.value, v.is_nan FROM `+from+
-			` JOIN metrics v ON v.run_id = r.id AND `+t.db.InTexts("v.key", p.where.arg(textList(metrics)))+
-			` WHERE `+p.where.String()+` LIMIT `+strconv.Itoa(mostGrouped*len(metrics)), p.where.args...); err != nil {
+			if g := group[run]; g != nil {
+				of := g.Metrics[key]
+				of.Add(m.Value)
+				g.Metrics[key] = of
+			}
+			return nil
+		}, `SELECT run_id, value, is_nan FROM metrics WHERE experiment_id = $1 AND key = $2`, experiment, key); err != nil {
 			return nil, err
 		}
 	}
-	out := make([]tracking.Group, len(groups))
-	for i, g := range groups {
-		out[i] = *g
+	out := make([]tracking.Group, 0, len(named)+1)
+	for _, g := range named {
+		out = append(out, *g)
 	}
-	return out, nil
+	if missing.Runs > 0 {
+		out = append(out, *missing)
+	}
+	slices.SortFunc(out, func(a, b tracking.Group) int {
+		return cmp.Or(cmp.Compare(b.Runs, a.Runs), strings.Compare(a.Value, b.Value))
+	})
+	return out[:min(len(out), tracking.MostGroups)], nil
 }
 
-func groupKey(value string, missing bool) string {
-	if missing {
-		return "-"
+// groupValues moves the runs that have a value of the key from missing to the group of that value.
+func (t *Tx) groupValues(ctx context.Context, by tracking.Key, group map[string]*tracking.Group, missing *tracking.Group) (map[string]*tracking.Group, error) {
+	table := map[string]string{tracking.KindParam: "params", tracking.KindTag: "tags"}[by.Kind]
+	named := map[string]*tracking.Group{}
+	var long []string // runs whose value is longer than the index knows
+	put := func(run, value string) {
+		g := named[value]
+		if g == nil {
+			g = &tracking.Group{Value: value, Metrics: map[string]tracking.Moments{}}
+			named[value] = g
+		}
+		g.Runs++
+		missing.Runs--
+		group[run] = g
 	}
-	return "+" + value
+	if err := t.each(ctx, func(row scanner) error {
+		var run, value string
+		if err := row(&run, &value); err != nil || group[run] == nil {
+			return err
+		}
+		if utf8.RuneCountInString(value) == indexedText {
+			long = append(long, run)
+			return nil
+		}
+		put(run, value)
+		return nil
+	}, `SELECT run_id, substr(value, 1, 64) FROM `+table+` WHERE key = $1`, by.Name); err != nil {
+		return nil, err
+	}
+	for some := range slices.Chunk(long, labelPortion) {
+		if err := t.each(ctx, func(row scanner) error {
+			var run, value string
+			err := row(&run, &value)
+			put(run, value)
+			return err
+		}, `SELECT run_id, value FROM `+table+` WHERE key = $1 AND `+t.db.InTexts("run_id", "$2"), by.Name, textList(some)); err != nil {
+			return nil, err
+		}
+	}
+	return named, nil
 }
+
+// indexedText is how many characters of a value the indexes params_value and tags_value hold.
+const indexedText = 64
 
 // Trends are up to about n values of one metric of each run, in the order they were logged, for the shape of a
 // curve: of a long series only some blocks are read.

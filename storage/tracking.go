@@ -390,19 +390,19 @@ func (t *Tx) fillPortion(ctx context.Context, runs []tracking.Run) error {
 	return nil
 }
 
-// ActivityOf counts the active runs of experiments.
+// ActivityOf counts the active runs of experiments, each up to one more than tracking.MostRuns.
 func (t *Tx) ActivityOf(ctx context.Context, es []tracking.Experiment) (map[string]tracking.Activity, error) {
-	ids := make([]string, len(es))
-	for i, e := range es {
-		ids[i] = e.ID
-	}
 	out := map[string]tracking.Activity{}
-	return out, t.each(ctx, func(row scanner) error {
-		var id int64
-		var a tracking.Activity
-		err := row(&id, &a.Runs, &a.Last)
-		out[strconv.FormatInt(id, 10)] = a
-		return err
-	}, `SELECT experiment_id, COUNT(*), MAX(start_time) FROM runs
-	     WHERE deleted_at = 0 AND experiment_id IN (`+experimentList(ids)+`) GROUP BY experiment_id`)
+	for _, e := range es {
+		id, err := experimentNumber(e.ID)
+		if err != nil {
+			return nil, err
+		}
+		if out[e.ID], err = one(ctx, t, func(row scanner) (a tracking.Activity, err error) { return a, row(&a.Runs, &a.Last) }, `
+			SELECT COUNT(*), COALESCE(MAX(start_time), 0)
+			  FROM (SELECT start_time FROM runs WHERE experiment_id = $1 AND deleted_at = 0 ORDER BY start_time DESC LIMIT $2) newest`, id, tracking.MostRuns+1); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
 }

@@ -103,7 +103,12 @@ type Metric struct {
 	RunID         string // filled for a logged model's metrics
 }
 
-// Activity is what goes on in an experiment: its active runs, and when the last of them began.
+// MostRuns is up to how many runs of an experiment are counted: to count a hundred thousand takes longer than to
+// show them.
+const MostRuns = 10_000
+
+// Activity is what goes on in an experiment: its active runs, and when the last of them began. More than MostRuns
+// runs are only known to be more.
 type Activity struct {
 	Runs int64
 	Last int64

@@ -337,7 +337,7 @@ func (l *listing) view() runs.ListView {
 		v.Rows = append(v.Rows, row)
 	}
 	v.Pager = pager(r, l.page.Next, "/experiments/"+url.PathEscape(e.ID), "#runs")
-	v.Pager.Shown = runs.Shown(r.Ctx(), len(v.Rows), -1)
+	v.Pager.Shown = runs.Shown(r.Ctx(), len(v.Rows))
 	return v
 }
 

@@ -93,6 +93,14 @@ func Column(ctx context.Context, values []*float64) []string {
 // Count writes a whole number of things.
 func Count(ctx context.Context, n int64) string { return i18n.Count(ctx, n) }
 
+// UpTo writes a number of things that were counted up to most: "10,000+" for more.
+func UpTo(ctx context.Context, n, most int64) string {
+	if n > most {
+		return Count(ctx, most) + "+"
+	}
+	return Count(ctx, n)
+}
+
 // Bytes writes a size in units of a thousand: 18.4 MB.
 func Bytes(ctx context.Context, n int64) string {
 	if n < 1000 {

@@ -348,7 +348,7 @@ func ExperimentHead(e Experiment, total int64, canWrite, canDelete bool) templ.C
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = component.Badge(component.Info, "", i18n.N(ctx, "runs.count", total)).Render(ctx, templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = component.Badge(component.Info, "", countRuns(ctx, total)).Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

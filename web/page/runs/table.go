@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/slipway-ml/slipway/domain/tracking"
 	"github.com/slipway-ml/slipway/web/component"
 	"github.com/slipway-ml/slipway/web/format"
 	"github.com/slipway-ml/slipway/web/i18n"
@@ -91,14 +92,22 @@ func (v ListView) found(ctx context.Context) string {
 	if v.State.Group != "" {
 		return i18n.N(ctx, "runs.group_count", int64(len(v.Groups))) + " · " + took
 	}
-	return Shown(ctx, len(v.Rows), v.Total) + " · " + took
+	return i18n.N(ctx, "runs.shown", v.Total, format.Count(ctx, int64(len(v.Rows))), format.UpTo(ctx, v.Total, tracking.MostRuns)) + " · " + took
 }
 
 func (v ListView) hides(ctx context.Context) string {
 	if v.Total == 0 {
 		return i18n.T(ctx, "filter.none_text")
 	}
-	return i18n.N(ctx, "runs.hidden", v.Total)
+	return i18n.N(ctx, "runs.hidden", v.Total, format.UpTo(ctx, v.Total, tracking.MostRuns))
+}
+
+// countRuns says how many runs an experiment has.
+func countRuns(ctx context.Context, n int64) string {
+	if n == 1 {
+		return i18n.N(ctx, "runs.count", n)
+	}
+	return i18n.T(ctx, "runs.count.other", format.UpTo(ctx, n, tracking.MostRuns))
 }
 
 func (v ListView) sinceOptions(ctx context.Context) []component.Option {

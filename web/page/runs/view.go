@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/slipway-ml/slipway/web/component"
-	"github.com/slipway-ml/slipway/web/format"
 	"github.com/slipway-ml/slipway/web/i18n"
 )
 
@@ -117,13 +116,8 @@ func (v ListView) columnHead(c Column) component.Head {
 
 var plainName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_.]*$`)
 
-// Shown says how many runs the page shows of how many there are; a total less than 0 is not known.
-func Shown(ctx context.Context, shown int, total int64) string {
-	if total < 0 {
-		return i18n.N(ctx, "runs.count", int64(shown))
-	}
-	return i18n.N(ctx, "runs.shown", total, format.Count(ctx, int64(shown)))
-}
+// Shown says how many runs the page shows.
+func Shown(ctx context.Context, shown int) string { return i18n.N(ctx, "runs.count", int64(shown)) }
 
 func (v ListView) snippet() string {
 	return "import mlflow\n\nmlflow.set_tracking_uri(" + strconv.Quote(v.TrackingURI) + ")\n" +
