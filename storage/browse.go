@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/slipway-ml/slipway/domain"
 	"github.com/slipway-ml/slipway/domain/search"
@@ -272,47 +271,58 @@ func (w *where) start(experiments []string, c search.Clause) string {
 	return ""
 }
 
-// GroupRuns groups the runs that q finds by a param or a tag. The three lists it takes (the runs, their values of
-// the key, their metrics) are read each from an index of its own and joined here: a join in SQL would look each run
-// up in tables where runs lie far apart.
+// groupPortion is of how many runs values are read at a time.
+const groupPortion = 2000
+
+// GroupRuns groups the newest of the runs that q finds, up to tracking.MostGrouped, by a param or a tag.
 func (t *Tx) GroupRuns(ctx context.Context, q tracking.Query, by tracking.Key, metrics []string) ([]tracking.Group, error) {
-	experiment, err := experimentNumber(q.Experiments[0])
-	if err != nil {
-		return nil, err
-	}
 	p, _, err := t.plannedPage(ctx, q, "")
 	if err != nil {
 		return nil, err
 	}
-	group := map[string]*tracking.Group{} // by run
-	missing := &tracking.Group{Missing: true, Metrics: map[string]tracking.Moments{}}
-	if err := t.each(ctx, func(row scanner) error {
-		var run string
-		err := row(&run)
-		group[run] = missing
-		return err
-	}, `SELECT r.id FROM `+p.from+` WHERE `+p.where.String(), p.where.args...); err != nil {
-		return nil, err
-	}
-	missing.Runs = len(group)
-	named, err := t.groupValues(ctx, by, group, missing)
+	runs, err := list(ctx, t, column[string], `SELECT r.id FROM `+p.from+` WHERE `+p.where.String()+
+		` ORDER BY r.start_time DESC, r.id LIMIT `+strconv.Itoa(tracking.MostGrouped), p.where.args...)
 	if err != nil {
 		return nil, err
 	}
-	for _, key := range metrics {
+	table := map[string]string{tracking.KindParam: "params", tracking.KindTag: "tags"}[by.Kind]
+	missing := &tracking.Group{Missing: true, Metrics: map[string]tracking.Moments{}}
+	named := map[string]*tracking.Group{}
+	for some := range slices.Chunk(runs, groupPortion) {
+		of := make(map[string]*tracking.Group, len(some))
+		if err := t.each(ctx, func(row scanner) error {
+			var run, value string
+			if err := row(&run, &value); err != nil {
+				return err
+			}
+			g := named[value]
+			if g == nil {
+				g = &tracking.Group{Value: value, Metrics: map[string]tracking.Moments{}}
+				named[value] = g
+			}
+			of[run] = g
+			return nil
+		}, `SELECT run_id, value FROM `+table+` WHERE `+t.db.InTexts("run_id", "$1")+` AND key = $2`, textList(some), by.Name); err != nil {
+			return nil, err
+		}
+		for _, run := range some {
+			if of[run] == nil {
+				of[run] = missing
+			}
+			of[run].Runs++
+		}
+		if len(metrics) == 0 {
+			continue
+		}
 		if err := t.each(ctx, func(row scanner) error {
 			var run string
 			var m tracking.Metric
-			if err := scanMetricShort(row, &m, &run); err != nil {
-				return err
-			}
-			if g := group[run]; g != nil {
-				of := g.Metrics[key]
-				of.Add(m.Value)
-				g.Metrics[key] = of
-			}
-			return nil
-		}, `SELECT run_id, value, is_nan FROM metrics WHERE experiment_id = $1 AND key = $2`, experiment, key); err != nil {
+			err := scanMetricShort(row, &m, &run, &m.Key)
+			moments := of[run].Metrics[m.Key]
+			moments.Add(m.Value)
+			of[run].Metrics[m.Key] = moments
+			return err
+		}, `SELECT run_id, key, value, is_nan FROM metrics WHERE `+t.db.InTexts("run_id", "$1")+` AND `+t.db.InTexts("key", "$2"), textList(some), textList(metrics)); err != nil {
 			return nil, err
 		}
 	}
@@ -328,51 +338,6 @@ func (t *Tx) GroupRuns(ctx context.Context, q tracking.Query, by tracking.Key, m
 	})
 	return out[:min(len(out), tracking.MostGroups)], nil
 }
-
-// groupValues moves the runs that have a value of the key from missing to the group of that value.
-func (t *Tx) groupValues(ctx context.Context, by tracking.Key, group map[string]*tracking.Group, missing *tracking.Group) (map[string]*tracking.Group, error) {
-	table := map[string]string{tracking.KindParam: "params", tracking.KindTag: "tags"}[by.Kind]
-	named := map[string]*tracking.Group{}
-	var long []string // runs whose value is longer than the index knows
-	put := func(run, value string) {
-		g := named[value]
-		if g == nil {
-			g = &tracking.Group{Value: value, Metrics: map[string]tracking.Moments{}}
-			named[value] = g
-		}
-		g.Runs++
-		missing.Runs--
-		group[run] = g
-	}
-	if err := t.each(ctx, func(row scanner) error {
-		var run, value string
-		if err := row(&run, &value); err != nil || group[run] == nil {
-			return err
-		}
-		if utf8.RuneCountInString(value) == indexedText {
-			long = append(long, run)
-			return nil
-		}
-		put(run, value)
-		return nil
-	}, `SELECT run_id, substr(value, 1, 64) FROM `+table+` WHERE key = $1`, by.Name); err != nil {
-		return nil, err
-	}
-	for some := range slices.Chunk(long, labelPortion) {
-		if err := t.each(ctx, func(row scanner) error {
-			var run, value string
-			err := row(&run, &value)
-			put(run, value)
-			return err
-		}, `SELECT run_id, value FROM `+table+` WHERE key = $1 AND `+t.db.InTexts("run_id", "$2"), by.Name, textList(some)); err != nil {
-			return nil, err
-		}
-	}
-	return named, nil
-}
-
-// indexedText is how many characters of a value the indexes params_value and tags_value hold.
-const indexedText = 64
 
 // Trends are up to about n values of one metric of each run, in the order they were logged, for the shape of a
 // curve: of a long series only some blocks are read.

@@ -109,10 +109,13 @@ func ColumnUses(ctx context.Context, tx BrowseTx, g access.Grant, id string) ([]
 	return uses, len(runs), err
 }
 
-// MostGroups is how many groups GroupRuns tells apart, the largest first.
-const MostGroups = 200
+// GroupRuns looks at so many runs, the newest, and tells so many groups apart, the largest.
+const (
+	MostGrouped = 20_000
+	MostGroups  = 200
+)
 
-// GroupRuns groups the runs that q finds by their value of a param or a tag.
+// GroupRuns groups the newest of the runs that q finds by their value of a param or a tag.
 func GroupRuns(ctx context.Context, tx BrowseTx, g access.Grant, q Query, by Key, metrics []string) ([]Group, error) {
 	if err := g.Need(access.RunRead, g.Workspace()); err != nil {
 		return nil, err
