@@ -71,7 +71,9 @@ test('pages show it and run none of it', async () => {
   await look(`${run}?tab=parameters&with=${ids.other}`, image);
   await look(`${run}?tab=parameters`, breaks);
   await look(file('page.html'));
-  await page.frameLocator('iframe').locator('body').waitFor();
+  await page.frameLocator('iframe').locator('img').waitFor({ state: 'attached' });
+  const refused = tab.problems.splice(0); // the frame shows the file, and the browser refuses what it tries
+  assert.ok(refused.length > 0 && refused.every((p) => /frame is sandboxed|Content Security Policy|^request: .* csp$/.test(p)), refused.join('\n'));
   await look(`${file('page.html')}&view=source`, html);
   await look(file('notes.md'), 'click', image);
   await look(`${file('notes.md')}&view=source`, 'javascript:alert(7)', image);
