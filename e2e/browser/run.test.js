@@ -203,8 +203,6 @@ test('a parent and its children', async () => {
   await children.getByRole('link', { name: 'child-59' }).click();
   await page.locator('#run-head').getByRole('link', { name: 'transformer-long' }).click();
   await page.waitForURL(`**/runs/${world.long.id}`);
-  await go(`/runs/${world.long.id}?tab=lineage`);
-  await page.getByRole('link', { name: 'fraud-scorer' }).first().waitFor({ timeout: 1000 }).catch(() => {}); // logged models are listed if the client named them as outputs
 });
 
 test('without JavaScript', async () => {
