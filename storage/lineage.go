@@ -9,12 +9,15 @@ import (
 	"github.com/slipway-ml/slipway/storage/points"
 )
 
+// SQLite reads the tables of a CROSS JOIN in the order written; without statistics it would begin with the runs,
+// of which there may be very many. PostgreSQL finds the order itself.
+
 // ChildRuns lists the active runs below parent, by start and id, after the run with the id after.
 func (t *Tx) ChildRuns(ctx context.Context, workspace, parent, after string, limit int) ([]tracking.Run, error) {
 	return list(ctx, t, scanRun, `
 		SELECT `+runCols+`
-		  FROM tags c JOIN runs r ON r.id = c.run_id
-		 WHERE c.key = 'mlflow.parentRunId' AND c.value = $1 AND r.workspace_id = $2 AND r.deleted_at = 0
+		  FROM tags c CROSS JOIN runs r
+		 WHERE r.id = c.run_id AND c.key = 'mlflow.parentRunId' AND c.value = $1 AND r.workspace_id = $2 AND r.deleted_at = 0
 		   AND ($3 = '' OR (r.start_time, r.id) > (SELECT a.start_time, a.id FROM runs a WHERE a.id = $3))
 		 ORDER BY r.start_time, r.id LIMIT $4`, parent, workspace, after, limit)
 }
@@ -23,8 +26,8 @@ func (t *Tx) ChildRuns(ctx context.Context, workspace, parent, after string, lim
 func (t *Tx) CountChildRuns(ctx context.Context, workspace, parent string, most int) (int64, error) {
 	return one(ctx, t, column[int64], `
 		SELECT COUNT(*) FROM (
-		  SELECT 1 FROM tags c JOIN runs r ON r.id = c.run_id
-		   WHERE c.key = 'mlflow.parentRunId' AND c.value = $1 AND r.workspace_id = $2 AND r.deleted_at = 0 LIMIT $3) counted`,
+		  SELECT 1 FROM tags c CROSS JOIN runs r
+		   WHERE r.id = c.run_id AND c.key = 'mlflow.parentRunId' AND c.value = $1 AND r.workspace_id = $2 AND r.deleted_at = 0 LIMIT $3) counted`,
 		parent, workspace, most)
 }
 
@@ -44,6 +47,17 @@ func (t *Tx) LatestOf(ctx context.Context, runs []string, key string) (map[strin
 	}, `SELECT run_id, value, is_nan, step, timestamp FROM metrics WHERE key = $2 AND `+t.db.InTexts("run_id", "$1"), string(text), key)
 }
 
+// FirstMetric is the first metric of some runs that does not measure their machine.
+func (t *Tx) FirstMetric(ctx context.Context, runs []string) (string, error) {
+	text, err := json.Marshal(runs)
+	if err != nil {
+		return "", err
+	}
+	return one(ctx, t, column[string], `
+		SELECT COALESCE(MIN(key), '') FROM metrics
+		 WHERE `+t.db.InTexts("run_id", "$1")+` AND NOT (key >= 'system/' AND key < 'system0')`, string(text))
+}
+
 // CountDatasetRuns counts the active runs of an experiment, but for one, that read data with a digest, up to most.
 func (t *Tx) CountDatasetRuns(ctx context.Context, experiment, but, digest string, most int) (int64, error) {
 	n, err := experimentNumber(experiment)
@@ -53,9 +67,9 @@ func (t *Tx) CountDatasetRuns(ctx context.Context, experiment, but, digest strin
 	return one(ctx, t, column[int64], `
 		SELECT COUNT(*) FROM (
 		  SELECT DISTINCT r.id FROM datasets d
-		    JOIN dataset_inputs i ON i.dataset_id = d.id
-		    JOIN runs r ON r.id = i.run_id
-		   WHERE d.experiment_id = $1 AND d.digest = $2 AND r.experiment_id = $1 AND r.deleted_at = 0 AND r.id <> $3 LIMIT $4) counted`,
+		    CROSS JOIN dataset_inputs i
+		    CROSS JOIN runs r
+		   WHERE i.dataset_id = d.id AND r.id = i.run_id AND d.experiment_id = $1 AND d.digest = $2 AND r.experiment_id = $1 AND r.deleted_at = 0 AND r.id <> $3 LIMIT $4) counted`,
 		n, digest, but, most)
 }
 

@@ -24,10 +24,10 @@ type LineageTx interface {
 	// after the run with the id after.
 	ChildRuns(ctx context.Context, workspace, parent, after string, limit int) ([]Run, error)
 	CountChildRuns(ctx context.Context, workspace, parent string, most int) (int64, error)
-	// LatestOf are the latest values of one metric in some runs, by run; MetricKeys are the metrics that they
-	// have, most used first.
+	// LatestOf are the latest values of one metric in some runs, by run; FirstMetric is the first key that any
+	// of them has and that is not of its machine, "" where there is none.
 	LatestOf(ctx context.Context, runs []string, key string) (map[string]float64, error)
-	MetricKeys(ctx context.Context, runs []string) ([]string, error)
+	FirstMetric(ctx context.Context, runs []string) (string, error)
 	// CountDatasetRuns counts active runs of an experiment, but for one, that read data with a digest.
 	CountDatasetRuns(ctx context.Context, experiment, but, digest string, most int) (int64, error)
 	// RecentRuns lists the active runs of an experiment, the newest first, without their lists.
@@ -37,7 +37,7 @@ type LineageTx interface {
 // Children is one page of the runs below a run.
 type Children struct {
 	Runs   []Run
-	Metric string             // the one that is shown of each: the most telling that they have
+	Metric string             // the one that is shown of each: the parent's first, else the first of its first children
 	Values map[string]float64 // of Metric, by run
 	Total  int64              // at most MostCounted
 	Next   string             // id to go on after; "" on the last page
@@ -61,17 +61,33 @@ func ChildrenOf(ctx context.Context, tx LineageTx, g access.Grant, parent Run, a
 		c.Runs = c.Runs[:limit]
 		c.Next = c.Runs[limit-1].ID
 	}
-	ids := make([]string, len(c.Runs))
-	for i, r := range c.Runs {
-		ids[i] = r.ID
-	}
-	keys, err := tx.MetricKeys(ctx, append([]string{parent.ID}, ids...))
-	if err != nil || len(keys) == 0 {
+	if c.Metric, err = childMetric(ctx, tx, parent); err != nil || c.Metric == "" {
 		return c, err
 	}
-	c.Metric = PrimaryMetric(Experiment{}, keys)
-	c.Values, err = tx.LatestOf(ctx, ids, c.Metric)
+	c.Values, err = tx.LatestOf(ctx, idsOf(c.Runs), c.Metric)
 	return c, err
+}
+
+// childMetric is the metric by which a run's children are shown, the same on every page.
+func childMetric(ctx context.Context, tx LineageTx, parent Run) (string, error) {
+	key, err := tx.FirstMetric(ctx, []string{parent.ID})
+	if err != nil || key != "" {
+		return key, err
+	}
+	const asked = 20
+	first, err := tx.ChildRuns(ctx, parent.Workspace, parent.ID, "", asked)
+	if err != nil {
+		return "", err
+	}
+	return tx.FirstMetric(ctx, idsOf(first))
+}
+
+func idsOf(rs []Run) []string {
+	ids := make([]string, len(rs))
+	for i, r := range rs {
+		ids[i] = r.ID
+	}
+	return ids
 }
 
 // DatasetUse is data that a run read, and how many other runs of its experiment read the same.

@@ -25,7 +25,7 @@ before(async () => {
     },
   });
   ids.run = run.id;
-  await api.run(ids.experiment, 'javascript', { tags: { 'mlflow.source.git.commit': 'abc', 'mlflow.source.git.repoURL': 'javascript:alert(6)//' } });
+  ids.other = (await api.run(ids.experiment, 'javascript', { tags: { 'mlflow.source.git.commit': 'abc', 'mlflow.source.git.repoURL': 'javascript:alert(6)//', colour: 'blue' } })).id;
   await api.post('runs/log-inputs', { run_id: run.id, datasets: [{ tags: [{ key: 'mlflow.data.context', value: image }], dataset: { name: script, digest: 'abc', source_type: image.slice(0, 20), source: breaks } }] });
   ids.files = {
     'page.html': html, 'notes.md': `# ${script}\n\n[click](javascript:alert(7)) ${image}`, 'table.csv': `${script},"=cmd|' /C calc'!A0"\n${image.replaceAll('"', '""')},${html}\n`, 'data.json': JSON.stringify({ [script]: image }),
@@ -66,13 +66,22 @@ test('pages show it and run none of it', async () => {
   await look('/experiments', script);
   await look(`/experiments/${ids.experiment}`, script, image, breaks);
   await look(run, script, image, html);
-  for (const name of ['charts', 'parameters', 'artifacts', 'models']) await look(`${run}?tab=${name}`);
+  for (const name of ['charts', 'parameters', 'artifacts', 'models', 'lineage', 'notes']) await look(`${run}?tab=${name}`);
+  await look(`${run}?tab=notes&edit=note`);
+  await look(`${run}?tab=parameters&with=${ids.other}`, image);
   await look(`${run}?tab=parameters`, breaks);
-  await look(file('page.html'), html);
-  await look(file('notes.md'), 'javascript:alert(7)', image);
+  await look(file('page.html'));
+  await page.frameLocator('iframe').locator('img').waitFor({ state: 'attached' });
+  const refused = tab.problems.splice(0); // the frame shows the file, and the browser refuses what it tries
+  assert.ok(refused.length > 0 && refused.every((p) => /frame is sandboxed|Content Security Policy|^request: .* csp$/.test(p)), refused.join('\n'));
+  await look(`${file('page.html')}&view=source`, html);
+  await look(file('notes.md'), 'click', image);
+  await look(`${file('notes.md')}&view=source`, 'javascript:alert(7)', image);
   await look(file('table.csv'), script);
   await look(file('data.json'), script);
-  await look(file('drawing.svg'), 'onload="alert(8)"');
+  await look(file('drawing.svg'));
+  await page.waitForFunction(() => document.querySelector('.preview img')?.complete);
+  await look(`${file('drawing.svg')}&view=source`, 'onload="alert(8)"');
   for (const name of Object.keys(ids.files)) if (name.includes('<')) await look(file(name), name);
   await look(`/logged-models/${ids.model}`, image.replaceAll('/', ''));
   await page.goto(server.url + file('not-a-picture.png'));
@@ -86,7 +95,7 @@ test('pages show it and run none of it', async () => {
 
 test('a hostile file opened by its address is a download', async () => {
   const tab = await open(browser);
-  for (const path of [...['page.html', 'drawing.svg', 'notes.md'].map((p) => `/get-artifact?run_id=${ids.run}&path=${p}`), `/runs/${ids.run}/image?path=drawing.svg`, `/runs/${ids.run}/image?path=page.html`,
+  for (const path of [...['page.html', 'drawing.svg', 'notes.md'].map((p) => `/get-artifact?run_id=${ids.run}&path=${p}`), `/runs/${ids.run}/image?path=drawing.svg`, `/runs/${ids.run}/image?path=page.html`, `/runs/${ids.run}/frame?path=page.html`, `/runs/${ids.run}/frame?path=drawing.svg`,
     `/logged-models/${ids.model}/file?${new URLSearchParams({ path: `MLmodel ${image.replaceAll('/', '')}` })}`]) {
     const [download] = await Promise.all([tab.page.waitForEvent('download'), tab.page.goto(server.url + path).catch((e) => { if (!/Download is starting|ERR_ABORTED/.test(e.message)) throw e; })]);
     assert.ok(download.suggestedFilename(), path);

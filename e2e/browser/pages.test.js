@@ -89,14 +89,21 @@ test('with data', async (t) => {
   await t.test('runs of a viewer', () => look('runs-viewer', `/experiments/${small}`, { who: 'vic', ready: 'table tbody tr' }));
   await t.test('run', () => look('run', run, { ready: 'canvas' }));
   await t.test('run, menu', () => look('run-menu', run, { act: (page) => page.click('button[popovertarget=run-menu]'), ready: '#run-menu:popover-open' }));
-  await t.test('run, note', () => look('run-note', run, { act: (page) => page.click('button[commandfor=edit-note]'), ready: 'dialog#edit-note[open]' }));
+  await t.test('run, name', () => look('run-name', `${run}?edit=name`, { ready: '#run-name' }));
+  await t.test('run, notes', () => look('run-notes', `${run}?tab=notes`, { ready: '.prose' }));
+  await t.test('run, note', () => look('run-note', `${run}?tab=notes&edit=note`, { act: (page) => page.click('button[formaction]'), ready: '#note-preview .prose' }));
+  await t.test('run, lineage', () => look('run-lineage', `${run}?tab=lineage`, { ready: '#children' }));
   await t.test('run, nested', () => look('run-nested', `/runs/${nested.id}`));
   await t.test('run, charts', () => look('run-charts', `${run}?tab=charts`, { ready: 'canvas' }));
   await t.test('run, chart as table', () => look('run-chart-table', `${run}?tab=charts`, { act: (page) => page.click('[data-chart-table]'), ready: '.chart__data:not([hidden])' }));
   await t.test('run, parameters', () => look('run-parameters', `${run}?tab=parameters`));
-  await t.test('run, artifacts', () => look('run-artifacts', `${run}?tab=artifacts`, { ready: '.list a' }));
-  for (const [kind, path, ready] of [['text', 'report.txt', '.prewrap'], ['markdown', 'notes.md', '.prewrap'], ['json', 'config.json', 'pre.code'], ['code', 'train.py', 'pre.code'], ['csv', 'table.csv', '.tbl'], ['png', 'roc.png', '.preview img'],
-    ['html', 'report.html', 'pre.code'], ['svg', 'drawing.svg', 'pre.code'], ['binary', 'weights.bin', '.empty'], ['unicode', 'folder/deep/übersicht 2026 (final).txt', '.prewrap']]) {
+  await t.test('run, parameters, none found', () => look('run-parameters-none', `${run}?tab=parameters&q=nothing-like-it`));
+  await t.test('run, differences', () => look('run-differences', `/runs/${nested.id}?tab=parameters&with=${long.id}`, { ready: '.diff' }));
+  await t.test('run, tag', () => look('run-tag', `${run}?tab=parameters&edit=tag:team`, { ready: '#tag-edit' }));
+  await t.test('run, no such file', () => look('run-artifact-missing', file('no-such-file'), { status: 404, ready: '.tree' }));
+  await t.test('run, artifacts', () => look('run-artifacts', `${run}?tab=artifacts`, { ready: '.tree a' }));
+  for (const [kind, path, ready] of [['text', 'report.txt', '.prewrap'], ['markdown', 'notes.md', '.prose h3'], ['json', 'config.json', 'pre.code'], ['code', 'train.py', 'pre.code'], ['csv', 'table.csv', '.tbl'], ['png', 'roc.png', '.preview img'],
+    ['html', 'report.html', 'iframe'], ['svg', 'drawing.svg', '.preview img'], ['folder', 'folder', '#folder-title'], ['binary', 'weights.bin', '.empty'], ['unicode', 'folder/deep/übersicht 2026 (final).txt', '.prewrap']]) {
     await t.test(`run, artifact ${kind}`, () => look(`run-artifact-${kind}`, file(path), { ready }));
   }
   await t.test('run, models', () => look('run-models', `${run}?tab=models`));

@@ -216,69 +216,6 @@ test('charts follow the theme', async () => {
   assert.equal(await page.evaluate(() => document.documentElement.dataset.theme), 'dark', 'the server knows the choice');
 });
 
-test('files are handed out to save, never to run', async () => {
-  await go(`/runs/${world.long.id}?tab=artifacts`);
-  await page.getByRole('link', { name: 'report.txt' }).click();
-  await page.getByText('better in daylight').waitFor();
-  const [download] = await Promise.all([page.waitForEvent('download'), page.getByRole('link', { name: 'Download' }).click()]);
-  assert.equal(download.suggestedFilename(), 'report.txt');
-  assert.equal(await readFile(await download.path(), 'utf8'), files['report.txt']);
-  for (const name of ['report.html', 'drawing.svg', 'folder/deep/übersicht 2026 (final).txt']) {
-    const answer = await tab.context.request.get(`${server.url}/get-artifact?${new URLSearchParams({ run_id: world.long.id, path: name })}`);
-    assert.match(answer.headers()['content-disposition'], /^attachment;/, name);
-    assert.match(answer.headers()['content-security-policy'], /sandbox/, name);
-  }
-  await go(`/runs/${world.long.id}?tab=artifacts`);
-  for (const name of ['folder', 'deep', 'übersicht 2026 (final).txt']) await page.locator('.list').getByRole('link', { name }).click();
-  await page.getByText('Ein Name mit Leerzeichen und Umlaut.').waitFor();
-  const [odd] = await Promise.all([page.waitForEvent('download'), page.getByRole('link', { name: 'Download' }).click()]);
-  assert.equal(odd.suggestedFilename(), 'übersicht 2026 (final).txt');
-  await page.locator('.crumbs--flush a').first().click();
-  await page.locator('.list').getByRole('link', { name: 'roc.png' }).click();
-  await page.waitForFunction(() => document.querySelector('.preview img')?.naturalWidth === 320);
-  await go(`/logged-models/${world.model.id}`);
-  const [model] = await Promise.all([page.waitForEvent('download'), page.getByRole('link', { name: 'MLmodel' }).click()]);
-  assert.equal(model.suggestedFilename(), 'MLmodel');
-});
-
-test('note, tags, name, trash', async () => {
-  const run = await api.run(world.fraud, 'to be edited', { tags: { colour: 'blue' } });
-  await go(`/runs/${run.id}`);
-  await page.getByRole('button', { name: 'Edit note' }).click();
-  await page.fill('#note', 'First line\n<b>second</b> line');
-  await page.locator('dialog#edit-note').getByRole('button', { name: 'Save' }).click();
-  await flash('Saved.');
-  assert.equal(await page.locator('.prewrap').innerText(), 'First line\n<b>second</b> line');
-  const tags = page.locator('section', { has: page.getByRole('heading', { name: 'Tags' }) });
-  await page.fill('#tag-key', 'data');
-  await page.fill('#tag-value', '2026-w46');
-  await page.getByRole('button', { name: 'Add tag' }).click();
-  await flash('Saved.');
-  await tags.getByText('2026-w46').waitFor();
-  tab.expect(400);
-  await page.fill('#tag-key', 'not/../allowed');
-  await page.getByRole('button', { name: 'Add tag' }).click();
-  await page.locator('#tag-key-error').waitFor();
-  assert.equal(await page.locator('#tag-key').getAttribute('aria-invalid'), 'true');
-  assert.equal(await page.locator('.tabs [aria-current]').innerText().then((t) => t.trim()), 'Overview');
-  tab.expect();
-  await page.getByRole('button', { name: 'Delete tag colour' }).click();
-  await flash('Saved.');
-  assert.deepEqual((await tags.locator('li span.cut-any').allInnerTexts()).map((t) => t.trim()), ['data 2026-w46'], 'one’s own tags, not what clients note for themselves');
-  await page.getByRole('button', { name: 'Actions for run to be edited' }).click();
-  await page.fill('#run-name', 'edited');
-  await page.getByRole('button', { name: 'Rename' }).click();
-  await page.getByRole('heading', { level: 1, name: 'edited' }).waitFor();
-  await page.getByRole('button', { name: 'Actions for run edited' }).click();
-  await page.getByRole('button', { name: 'Delete run' }).click();
-  await flash('Run deleted.');
-  await page.locator('h1 .badge', { hasText: 'Deleted' }).waitFor();
-  assert.equal(await page.getByRole('button', { name: 'Edit note' }).count(), 0, 'what is in the trash is not edited');
-  await page.getByRole('button', { name: 'Restore' }).click();
-  await flash('Restored.');
-  assert.equal(await page.locator('h1 .badge', { hasText: 'Deleted' }).count(), 0);
-});
-
 test('by keyboard alone', async () => {
   await go('/account');
   await page.keyboard.press('g');

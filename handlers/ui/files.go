@@ -114,9 +114,9 @@ func (t tree) entries(folder, current string) (out []runs.Entry, next string, er
 			out = append(out, row)
 			continue
 		}
-		row.Open = within(t.at, name) || slices.Contains(t.open, name)
+		row.Open = within(t.at, name) || slices.ContainsFunc(t.open, func(f string) bool { return within(f, name) })
 		if row.Path = t.page(name, t.open); name == t.at { // a second click closes it
-			row.Path = t.page(parentOf(name), without(t.open, name))
+			row.Path = t.page(parentOf(name), closed(t.open, name))
 		}
 		if row.Open {
 			var rest string
@@ -140,8 +140,9 @@ func (t tree) entries(folder, current string) (out []runs.Entry, next string, er
 	return append(out, runs.Entry{Path: t.page(folder, t.open), More: true}), next, nil
 }
 
-func without(all []string, one string) []string {
-	return slices.DeleteFunc(slices.Clone(all), func(s string) bool { return s == one })
+// closed are the open folders but for those in folder.
+func closed(open []string, folder string) []string {
+	return slices.DeleteFunc(slices.Clone(open), func(f string) bool { return within(f, folder) })
 }
 
 // page is the address of the tab that looks at one file or folder, with others open.
