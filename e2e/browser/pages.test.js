@@ -92,7 +92,7 @@ test('with data', async (t) => {
   await t.test('run, note', () => look('run-note', run, { act: (page) => page.click('button[commandfor=edit-note]'), ready: 'dialog#edit-note[open]' }));
   await t.test('run, nested', () => look('run-nested', `/runs/${nested.id}`));
   await t.test('run, charts', () => look('run-charts', `${run}?tab=charts`, { ready: 'canvas' }));
-  await t.test('run, chart as table', () => look('run-chart-table', `${run}?tab=charts`, { act: (page) => page.click('[data-chart-table]'), ready: '.chart__data:not([hidden])' }));
+  await t.test('run, chart as table', () => look('run-chart-table', `${run}?tab=charts`, { act: (page) => page.click('[data-chart-rows]'), ready: '.chart__data:not([hidden])' }));
   await t.test('run, parameters', () => look('run-parameters', `${run}?tab=parameters`));
   await t.test('run, artifacts', () => look('run-artifacts', `${run}?tab=artifacts`, { ready: '.list a' }));
   for (const [kind, path, ready] of [['text', 'report.txt', '.prewrap'], ['markdown', 'notes.md', '.prewrap'], ['json', 'config.json', 'pre.code'], ['code', 'train.py', 'pre.code'], ['csv', 'table.csv', '.tbl'], ['png', 'roc.png', '.preview img'],
