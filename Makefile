@@ -2,7 +2,7 @@
 export CGO_ENABLED := 0
 export GOFLAGS     := -trimpath -buildvcs=false
 
-.PHONY: run build test check generate bench soak
+.PHONY: run build test check generate bench soak seed-demo
 run: build
 	./bin/slipway serve --data ./var
 
@@ -23,3 +23,8 @@ bench: build
 
 soak:
 	./bench/soak
+
+# Fills a running server with realistic experiments, through its public API.
+URL ?= http://127.0.0.1:5000
+seed-demo:
+	go run ./bench/seed -url $(URL)

@@ -85,7 +85,7 @@ func TestPublicRoutes(t *testing.T) {
 	}
 	slices.Sort(got)
 	want := []string{
-		"GET /", "GET /ajax-api/3.0/mlflow/server-info", "GET /api/3.0/mlflow/server-info", "GET /health", "GET /healthz", "GET /readyz",
+		"GET /ajax-api/3.0/mlflow/server-info", "GET /api/3.0/mlflow/server-info", "GET /health", "GET /healthz", "GET /readyz",
 		"GET /setup", "GET /sign-in", "GET /static/*", "GET /version", "POST /preferences", "POST /setup", "POST /sign-in", "POST /sign-out",
 		"PUT /ajax-api/2.0/mlflow-artifacts/mpu/parts/:upload/:part", "PUT /api/2.0/mlflow-artifacts/mpu/parts/:upload/:part",
 	}

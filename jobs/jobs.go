@@ -17,18 +17,25 @@ import (
 func Start(ctx context.Context, db *storage.DB, blobs blob.Store, log *slog.Logger) (stop func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	var running sync.WaitGroup
-	ended := make(chan string, 1024)
+	ended, ordered := make(chan string, 1024), make(chan struct{}, 1)
 	db.OnCommit(func(events []event.Event) {
 		for _, e := range events {
-			if e.Kind == "run.ended" {
+			switch e.Kind {
+			case "run.ended":
 				select {
 				case ended <- e.Subject:
 				default: // its tail is compacted when it is next written to, and read all the same
+				}
+			case "trash.purged", "trash.emptied":
+				select {
+				case ordered <- struct{}{}:
+				default: // it is under way
 				}
 			}
 		}
 	})
 	running.Go(func() { compact(ctx, db, ended, log) })
+	running.Go(func() { purge(ctx, db, blobs, ordered, log) })
 	running.Go(func() { every(ctx, time.Hour, func() { sweep(ctx, db, blobs, log) }) })
 	return func() {
 		cancel()

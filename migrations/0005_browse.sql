@@ -34,3 +34,7 @@ CREATE TABLE views (
   updated_at    BIGINT NOT NULL
 );
 CREATE INDEX views_experiment ON views (experiment_id, created_at);
+
+-- A search for one value among many runs starts from these; a long value counts by its beginning.
+CREATE INDEX params_value ON params (key, substr(value, 1, 64));
+CREATE INDEX tags_value ON tags (key, substr(value, 1, 64));

@@ -33,6 +33,16 @@ func scanMetric(row scanner, m *tracking.Metric, before ...any) error {
 	return err
 }
 
+// scanMetricShort is scanMetric without step and timestamp.
+func scanMetricShort(row scanner, m *tracking.Metric, before ...any) error {
+	var nan bool
+	err := row(append(before, &m.Value, &nan)...)
+	if nan {
+		m.Value = math.NaN()
+	}
+	return err
+}
+
 // number is v as the tables hold it: 0 and true for NaN, which SQLite does not have.
 func number(v float64) (float64, bool) {
 	if math.IsNaN(v) {

@@ -297,6 +297,9 @@ func questionMark(kind string, q tracking.Query) string {
 	for _, d := range q.Datasets {
 		parts = append(parts, "dataset", d.Name, d.Digest)
 	}
+	if q.Parent != nil {
+		parts = append(parts, "below", *q.Parent)
+	}
 	return mark(append(append(parts, "in"), q.Experiments...)...)
 }
 
@@ -397,10 +400,13 @@ func (t *Tx) Runs(ctx context.Context, q tracking.Query) (out tracking.Page[trac
 	}
 	var rows []row[tracking.Run]
 	m := questionMark("runs", q)
-	if len(q.Order) > 0 && q.Order[0].Entity == search.Metric && !strings.Contains(experimentList(q.Experiments), ",") {
+	p, few, err := t.plannedPage(ctx, q, m)
+	if err != nil {
+		return out, err
+	}
+	if !few && len(q.Order) > 0 && q.Order[0].Entity == search.Metric && !strings.Contains(experimentList(q.Experiments), ",") {
 		rows, err = t.runsByMetric(ctx, q, m)
 	} else {
-		p := t.runPage(q, m)
 		for i, o := range q.Order {
 			p.orderRuns(o, "o"+strconv.Itoa(i))
 		}
@@ -415,6 +421,9 @@ func (t *Tx) Runs(ctx context.Context, q tracking.Query) (out tracking.Page[trac
 		return out, err
 	}
 	out = paged(rows, q.Limit, m)
+	if q.Only != nil {
+		return out, t.fillColumns(ctx, out.Items, *q.Only)
+	}
 	return out, t.fillRuns(ctx, out.Items)
 }
 
@@ -428,6 +437,12 @@ func (t *Tx) runPage(q tracking.Query, m string) page {
 	w.and("r.experiment_id IN (" + experimentList(q.Experiments) + ")")
 	w.and("r.workspace_id = " + w.arg(q.Workspace))
 	w.view("r.deleted_at", q.View)
+	if q.StartedAfter > 0 {
+		w.and("r.start_time > " + w.arg(q.StartedAfter))
+	}
+	if q.Parent != nil {
+		w.parent(*q.Parent)
+	}
 	if q.Filter != nil {
 		w.and(w.expr(q.Filter, w.runClause))
 	}

@@ -3,6 +3,7 @@ package storage
 import (
 	"context"
 	"encoding/json"
+	"slices"
 	"strconv"
 
 	"github.com/slipway-ml/slipway/domain"
@@ -174,12 +175,25 @@ func (t *Tx) SaveRun(ctx context.Context, r tracking.Run) error {
 		r.ID, r.Name, r.Status, r.EndTime, r.DeletedAt))
 }
 
-// SetTags writes or overwrites tags of a run.
+// labelPortion is how many rows of keys and values one statement writes.
+const labelPortion = 50
+
+// labels are the arguments of a statement that writes keys and values of a run.
+func labels[T any](run string, all []T, pair func(T) (key, value string)) []any {
+	args := make([]any, 0, 3*len(all))
+	for _, one := range all {
+		k, v := pair(one)
+		args = append(args, run, k, v)
+	}
+	return args
+}
+
+// SetTags writes or overwrites tags of a run; each key stands once in tags.
 func (t *Tx) SetTags(ctx context.Context, run string, tags []tracking.Tag) error {
-	for _, tag := range tags {
-		if err := t.exec(ctx, `
-			INSERT INTO tags (run_id, key, value) VALUES ($1, $2, $3)
-			ON CONFLICT (run_id, key) DO UPDATE SET value = excluded.value`, run, tag.Key, tag.Value); err != nil {
+	for some := range slices.Chunk(tags, labelPortion) {
+		if err := t.exec(ctx, `INSERT INTO tags (run_id, key, value) VALUES `+values(3, len(some), 1)+`
+			ON CONFLICT (run_id, key) DO UPDATE SET value = excluded.value`,
+			labels(run, some, func(tag tracking.Tag) (string, string) { return tag.Key, tag.Value })...); err != nil {
 			return err
 		}
 	}
@@ -201,19 +215,26 @@ func (t *Tx) RunTag(ctx context.Context, run, key string) (string, error) {
 	return v, err
 }
 
-// AddParams writes the parameters that are new and returns the values of those that were there.
+// AddParams writes the parameters that are new and returns the values of those that were there; each key stands
+// once in ps.
 func (t *Tx) AddParams(ctx context.Context, run string, ps []tracking.Param) (map[string]string, error) {
 	had := map[string]string{}
-	for _, p := range ps {
-		n, err := t.changed(ctx, `INSERT INTO params (run_id, key, value) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING`, run, p.Key, p.Value)
+	for some := range slices.Chunk(ps, labelPortion) {
+		written, err := list(ctx, t, column[string], `INSERT INTO params (run_id, key, value) VALUES `+values(3, len(some), 1)+`
+			ON CONFLICT DO NOTHING RETURNING key`, labels(run, some, func(p tracking.Param) (string, string) { return p.Key, p.Value })...)
 		if err != nil {
 			return nil, err
 		}
-		if n > 0 {
+		if len(written) == len(some) {
 			continue
 		}
-		if had[p.Key], err = one(ctx, t, column[string], `SELECT value FROM params WHERE run_id = $1 AND key = $2`, run, p.Key); err != nil {
-			return nil, err
+		for _, p := range some {
+			if slices.Contains(written, p.Key) {
+				continue
+			}
+			if had[p.Key], err = one(ctx, t, column[string], `SELECT value FROM params WHERE run_id = $1 AND key = $2`, run, p.Key); err != nil {
+				return nil, err
+			}
 		}
 	}
 	return had, nil

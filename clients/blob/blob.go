@@ -28,8 +28,11 @@ type Store interface {
 	Drop(ctx context.Context, upload string) error
 	// Check reports whether the store can be written.
 	Check(ctx context.Context) error
-	// Sweep removes blobs and parts older than before for which keep says no.
-	Sweep(ctx context.Context, before time.Time, keep func(digests []string) (map[string]bool, error)) (removed int, err error)
+	// Sweep removes what uploads left behind before the instant uploads, and blobs stored before the instant blobs for
+	// which keep says no.
+	Sweep(ctx context.Context, uploads, blobs time.Time, keep func(digests []string) (map[string]bool, error)) (removed int, err error)
+	// Free removes those of some blobs that were stored before an instant and for which keep says no.
+	Free(ctx context.Context, digests []string, before time.Time, keep func(digests []string) (map[string]bool, error)) (removed int, err error)
 }
 
 // Part is one part of an upload by its number and digest ("" = whatever is there).

@@ -11,6 +11,7 @@ import (
 	"os"
 	"path"
 	"regexp"
+	"slices"
 	"strconv"
 	"syscall"
 	"time"
@@ -268,10 +269,10 @@ func (l *Local) Check(context.Context) error {
 
 // Sweep implements Store. A blob is first put aside, then asked about again: a file that came back meanwhile
 // is newer than before and stays.
-func (l *Local) Sweep(ctx context.Context, before time.Time, keep func([]string) (map[string]bool, error)) (removed int, err error) {
+func (l *Local) Sweep(ctx context.Context, abandoned, before time.Time, keep func([]string) (map[string]bool, error)) (removed int, err error) {
 	for _, dir := range []string{scratch, uploads} {
 		if err := l.each(ctx, dir, func(e fs.FileInfo) error {
-			if e.ModTime().Before(before) {
+			if e.ModTime().Before(abandoned) {
 				return l.root.RemoveAll(path.Join(dir, e.Name()))
 			}
 			return nil
@@ -295,6 +296,34 @@ func (l *Local) Sweep(ctx context.Context, before time.Time, keep func([]string)
 		return err
 	})
 	return removed, err
+}
+
+// Free implements Store, with the same care as Sweep.
+func (l *Local) Free(ctx context.Context, digests []string, before time.Time, keep func([]string) (map[string]bool, error)) (removed int, err error) {
+	shelves := map[string][]string{}
+	for _, d := range digests {
+		at, err := place(d)
+		if err != nil {
+			return removed, err
+		}
+		info, err := l.root.Stat(at)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err = errors.Join(err, ctx.Err()); err != nil {
+			return removed, err
+		}
+		if dir := path.Dir(at); info.ModTime().Before(before) && !slices.Contains(shelves[dir], d) {
+			shelves[dir] = append(shelves[dir], d)
+		}
+	}
+	for dir, old := range shelves {
+		n, err := l.sweep(dir, old, before, keep)
+		if removed += n; err != nil {
+			return removed, err
+		}
+	}
+	return removed, nil
 }
 
 func (l *Local) sweep(dir string, old []string, before time.Time, keep func([]string) (map[string]bool, error)) (removed int, err error) {
@@ -323,6 +352,9 @@ func (l *Local) sweep(dir string, old []string, before time.Time, keep func([]st
 // remove puts a blob aside and takes it away for good, unless it turns out to be needed or young.
 func (l *Local) remove(at, aside string, before time.Time, needed func() (bool, error)) (bool, error) {
 	if err := l.root.Rename(at, aside); err != nil {
+		if errors.Is(err, fs.ErrNotExist) { // somebody else was quicker
+			err = nil
+		}
 		return false, err
 	}
 	again, err := needed()

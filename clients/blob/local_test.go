@@ -487,7 +487,7 @@ func TestSweep(t *testing.T) {
 	aged(t, dir, "tmp/OLD")
 
 	asked := map[string]bool{}
-	n, err := l.Sweep(t.Context(), yesterday(), func(ds []string) (map[string]bool, error) {
+	n, err := l.Sweep(t.Context(), yesterday(), yesterday(), func(ds []string) (map[string]bool, error) {
 		for _, d := range ds {
 			asked[d] = true
 		}
@@ -506,7 +506,7 @@ func TestSweep(t *testing.T) {
 		want = append(want, at(d))
 	}
 	wantFiles(t, dir, "after the sweep", want...)
-	if n, err := l.Sweep(t.Context(), yesterday(), func([]string) (map[string]bool, error) { return kept, nil }); n != 0 || err != nil {
+	if n, err := l.Sweep(t.Context(), yesterday(), yesterday(), func([]string) (map[string]bool, error) { return kept, nil }); n != 0 || err != nil {
 		t.Errorf("a second sweep removed %d, %v", n, err)
 	}
 }
@@ -541,7 +541,7 @@ func TestSweepAsksAgain(t *testing.T) {
 		l, dir := open(t)
 		_, contents := shelf(t, l, dir, 3)
 		saved := "" // the first that is asked about a second time
-		n, err := l.Sweep(t.Context(), yesterday(), func(q []string) (map[string]bool, error) {
+		n, err := l.Sweep(t.Context(), yesterday(), yesterday(), func(q []string) (map[string]bool, error) {
 			if len(q) > 1 {
 				return nil, nil //nolint:nilnil // nothing is kept
 			}
@@ -565,7 +565,7 @@ func TestSweepAsksAgain(t *testing.T) {
 func TestSweepKeepsWhatWasStoredAgain(t *testing.T) {
 	l, dir := open(t)
 	ds, contents := shelf(t, l, dir, 3)
-	n, err := l.Sweep(t.Context(), yesterday(), func(q []string) (map[string]bool, error) {
+	n, err := l.Sweep(t.Context(), yesterday(), yesterday(), func(q []string) (map[string]bool, error) {
 		if len(q) > 1 {
 			put(t, l, contents[ds[1]])
 		}
@@ -586,7 +586,7 @@ func TestSweepStops(t *testing.T) {
 		times int // how many questions are answered
 	}{{"the first question fails", 0}, {"the second question fails", 1}} {
 		left := c.times
-		n, err := l.Sweep(t.Context(), yesterday(), func([]string) (map[string]bool, error) {
+		n, err := l.Sweep(t.Context(), yesterday(), yesterday(), func([]string) (map[string]bool, error) {
 			if left--; left < 0 {
 				return nil, broken
 			}
@@ -599,7 +599,7 @@ func TestSweepStops(t *testing.T) {
 	}
 	ended, cancel := context.WithCancel(t.Context())
 	cancel()
-	if n, err := l.Sweep(ended, yesterday(), none); n != 0 || !errors.Is(err, context.Canceled) {
+	if n, err := l.Sweep(ended, yesterday(), yesterday(), none); n != 0 || !errors.Is(err, context.Canceled) {
 		t.Errorf("after the end: removed %d, %v", n, err)
 	}
 	wantFiles(t, dir, "after the end:", at(ds[0]), at(ds[1]))
@@ -642,7 +642,7 @@ func TestPutDuringSweep(t *testing.T) {
 		aged(t, dir, at(b.Digest))
 		var wg sync.WaitGroup
 		wg.Go(func() {
-			if _, err := l.Sweep(context.Background(), yesterday(), none); err != nil {
+			if _, err := l.Sweep(context.Background(), yesterday(), yesterday(), none); err != nil {
 				t.Error(err)
 			}
 		})

@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/alecthomas/kong"
 )
@@ -28,6 +29,8 @@ type serving struct {
 	SessionKeyFile string `placeholder:"FILE" help:"Key that signs sessions, shared by all processes; made in the data folder if not given. ($SLIPWAY_SESSION_KEY_FILE)"`
 	LogFormat      string `default:"json" enum:"json,text" help:"json or text. ($SLIPWAY_LOG_FORMAT)"`
 	LogLevel       string `default:"info" enum:"debug,info,warn,error" help:"debug, info, warn or error. ($SLIPWAY_LOG_LEVEL)"`
+
+	StaleAfter time.Duration `default:"6h" placeholder:"DURATION" help:"How long a running run may write nothing before pages call it stale, as in 90m or 6h; 0 is for ever. ($SLIPWAY_STALE_AFTER)"`
 }
 
 // settings are the values of the environment and the configuration file, by flag name.
@@ -178,6 +181,7 @@ func (c configPrintCmd) Run(s streams) error {
 	return e.Encode(map[string]string{
 		"data": c.Data, "db": redact(c.DB), "config": c.Config, "addr": c.Addr, "base-url": c.BaseURL,
 		"session-key-file": c.SessionKeyFile, "log-format": c.LogFormat, "log-level": c.LogLevel,
+		"stale-after": c.StaleAfter.String(),
 	})
 }
 

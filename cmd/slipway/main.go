@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	_ "time/tzdata" // readers choose their time zone, also on machines that have none
 
 	"github.com/alecthomas/kong"
 

@@ -48,6 +48,9 @@ func (c serveCmd) Run(ctx context.Context, s streams) error {
 	if err != nil {
 		return err
 	}
+	if c.StaleAfter < 0 {
+		return fmt.Errorf("--stale-after %s: give a time such as 6h, or 0 for never", c.StaleAfter)
+	}
 	host, _, err := net.SplitHostPort(c.Addr)
 	if err != nil {
 		return fmt.Errorf("--addr %s: %w", c.Addr, err)
@@ -81,7 +84,7 @@ func (c serveCmd) Run(ctx context.Context, s streams) error {
 		return err
 	}
 	door := identity.New(db, cookies, loopback && loopbackURL(base), strings.HasPrefix(base, "https:"), prefix)
-	app := &route.App{DB: db, Blobs: blobs, Sign: route.NewSigner(links), BaseURL: base, Prefix: prefix, Version: ops.Version(), Log: log}
+	app := &route.App{DB: db, Blobs: blobs, Sign: route.NewSigner(links), BaseURL: base, Prefix: prefix, Version: ops.Version(), Log: log, StaleAfter: c.StaleAfter}
 
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", c.Addr)
 	if err != nil {
@@ -97,6 +100,7 @@ func (c serveCmd) Run(ctx context.Context, s streams) error {
 	stopJobs := jobs.Start(context.WithoutCancel(ctx), db, blobs, log)
 	defer stopJobs()
 	log.InfoContext(ctx, "serving", "url", at, "engine", string(db.Engine()), "version", app.Version)
+	app.Stopping = ctx.Done()
 	return serve(ctx, listener, handlers.New(app, door), log)
 }
 

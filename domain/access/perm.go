@@ -38,6 +38,8 @@ var (
 	RunWrite  = Perm{Name: "run.write", Class: ClassWrite}
 	RunDelete = Perm{Name: "run.delete", Class: ClassWrite, Audited: true} // and restore
 
+	ViewWrite = Perm{Name: "view.write", Class: ClassRead} // one's own saved views; sharing one takes run.write too
+
 	ArtifactRead   = Perm{Name: "artifact.read", Class: ClassRead}
 	ArtifactWrite  = Perm{Name: "artifact.write", Class: ClassWrite}
 	ArtifactDelete = Perm{Name: "artifact.delete", Class: ClassWrite, Audited: true}
@@ -48,6 +50,8 @@ var (
 	LoggedModelRead   = Perm{Name: "logged_model.read", Class: ClassRead}
 	LoggedModelWrite  = Perm{Name: "logged_model.write", Class: ClassWrite}
 	LoggedModelDelete = Perm{Name: "logged_model.delete", Class: ClassWrite, Audited: true}
+
+	TrashPurge = Perm{Name: "trash.purge", Class: ClassAdmin, Audited: true} // delete for good what is in the trash
 
 	SessionOpen  = Perm{Name: "session.open", Class: ClassPublic, Audited: true}  // sign in, set up
 	SessionClose = Perm{Name: "session.close", Class: ClassPublic, Audited: true} // sign out

@@ -280,6 +280,20 @@ func (l *Language) hint(key string) string {
 	return "; tags are written like tags." + short(key)
 }
 
+// All is the filter that e and each of more must pass; e may be nil.
+func All(e Expr, more ...Expr) Expr {
+	if e != nil {
+		more = append([]Expr{e}, more...)
+	}
+	switch len(more) {
+	case 0:
+		return nil
+	case 1:
+		return more[0]
+	}
+	return And(more)
+}
+
 // syntax is what an error was about, for a caret under the text.
 type syntax struct{ pos int }
 

@@ -223,3 +223,6 @@ func PutRunArtifact(ctx context.Context, tx interface {
 	}
 	return saveArtifact(ctx, tx, a)
 }
+
+// FolderSize is how much lies in a folder and below it.
+type FolderSize struct{ Files, Bytes int64 }

@@ -208,6 +208,9 @@ func RestoreRun(ctx context.Context, tx Tx, g access.Grant, id string) error {
 	if err != nil || !r.Deleted() {
 		return err
 	}
+	if err := restorable(ctx, tx, r.Workspace, TrashKey{TrashRun, id}, r.DeletedAt); err != nil {
+		return err
+	}
 	r.DeletedAt = 0
 	if err := saveState(ctx, tx, r); err != nil {
 		return err

@@ -144,6 +144,10 @@ type Query struct {
 	Limit       int
 	After       string // a page token of the page before; "" for the first
 	Datasets    []DatasetKey
+	Only        *Columns // the keys to read of each run; nil = all that it holds
+	// StartedAfter narrows to runs that started later, ms; it moves with the clock and is no part of a page token.
+	StartedAfter int64
+	Parent       *string // the run whose children are asked for, "" for runs without a parent; nil = all
 }
 
 // Order is one key of an order; On narrows a logged model's metric to a data set, if it names one.
@@ -213,6 +217,8 @@ type Tx interface {
 
 	AddDatasetInputs(ctx context.Context, r Run, in []DatasetInput) error
 	AddRunModels(ctx context.Context, run, direction string, ms []ModelRef) error
+	// BeingPurged reports whether a thing deleted at an instant is being deleted for good.
+	BeingPurged(ctx context.Context, workspace string, k TrashKey, deletedAt int64) (bool, error)
 	DatasetsOf(ctx context.Context, workspace string, experiments []string) ([]DatasetSummary, error)
 
 	LoggedModel(ctx context.Context, id string) (LoggedModel, error) // with its lists

@@ -43,7 +43,7 @@ describe('a server of one’s own', () => {
     assert.equal(await asks(server.url), 200, 'a refused form changes nothing');
     await fillNew(page, 'ada');
     await page.getByRole('button', { name: 'Create account' }).click();
-    await page.waitForURL('**/experiments');
+    await page.waitForURL('**/');
     await flash(page, 'The first account exists');
     assert.doesNotMatch(await text(page), /No account yet/);
     await page.reload();
@@ -51,7 +51,7 @@ describe('a server of one’s own', () => {
     assert.equal(await asks(server.url), 401);
     assert.equal(await asks(server.url, basic('ada')), 200);
     await page.goto(`${server.url}/setup`);
-    assert.equal(new URL(page.url()).pathname, '/experiments', 'the set-up is over');
+    assert.equal(new URL(page.url()).pathname, '/', 'the set-up is over');
     tab.clean('first account');
   });
 
@@ -72,7 +72,7 @@ describe('a server of one’s own', () => {
     await page.click('main form button');
     await page.waitForURL(`${server.url}/account?from=a%20link`);
     await page.goto(`${server.url}/sign-in?next=//example.org/`);
-    assert.equal(page.url(), `${server.url}/experiments`, 'nobody is sent to another site');
+    assert.equal(page.url(), `${server.url}/`, 'nobody is sent to another site');
     tab.clean('sign-in');
   });
 
@@ -105,7 +105,7 @@ describe('a server of one’s own', () => {
   test('a new password ends the other sessions', async () => {
     const other = await open(browser);
     await signIn(other.page, server.url, 'ada');
-    await other.page.waitForURL('**/experiments');
+    await other.page.waitForURL('**/');
     await page.goto(`${server.url}/account`);
     const change = async (current, next) => {
       await page.fill('#current', current);
@@ -125,7 +125,7 @@ describe('a server of one’s own', () => {
     await signIn(other.page, server.url, 'ada');
     await other.page.locator('[role=alert]', { hasText: 'not correct' }).waitFor();
     await signIn(other.page, server.url, 'ada', secret);
-    await other.page.waitForURL('**/experiments');
+    await other.page.waitForURL('**/');
     tab.clean('password');
     other.clean('password, other browser');
     await other.close();
@@ -148,7 +148,8 @@ describe('a server of one’s own', () => {
     const row = page.locator('tr', { has: page.getByRole('rowheader', { name: 'vic' }) });
     const vic = await open(browser);
     await signIn(vic.page, server.url, 'vic');
-    await vic.page.waitForURL('**/experiments');
+    await vic.page.waitForURL('**/');
+    await vic.page.goto(`${server.url}/experiments`);
     assert.equal(await vic.page.getByRole('button', { name: 'Create experiment' }).count(), 0);
     await row.getByLabel('Role of vic').selectOption('editor');
     await row.getByRole('button', { name: 'Save' }).click();
@@ -173,7 +174,7 @@ describe('a server of one’s own', () => {
     await page.locator('dialog[open]').getByRole('button', { name: 'Reset password' }).click();
     await flash(page, 'Password changed.');
     await signIn(vic.page, server.url, 'vic', secret);
-    await vic.page.waitForURL('**/experiments');
+    await vic.page.waitForURL('**/');
     tab.clean('users');
     vic.clean('vic');
     await vic.close();
@@ -192,7 +193,7 @@ describe('a server of one’s own', () => {
     assert.equal((await make(other, 'admin')).status(), 303);
     const vic = await open(browser);
     await signIn(vic.page, server.url, 'vic', secret);
-    await vic.page.waitForURL('**/experiments');
+    await vic.page.waitForURL('**/');
     const self = await idOf(vic.page, 'ada');
     await vic.close();
     assert.equal((await make(other, 'viewer')).status(), 303, 'one of two administrators can step back');
@@ -230,7 +231,7 @@ test('a server that others reach opens with its printed link, once', async () =>
     assert.equal(await page.locator('#token').count(), 0, 'the link brings the token along');
     await fillNew(page, 'ada');
     await page.getByRole('button', { name: 'Create account' }).click();
-    await page.waitForURL('**/experiments');
+    await page.waitForURL('**/');
     tab.clean('link');
     const late = await open(browser);
     await late.page.goto(`${server.url}/setup?token=${link[2]}`);
@@ -256,7 +257,7 @@ test('a viewer sees everything and can change nothing', async () => {
     const tab = await open(browser);
     const { page } = tab;
     await signIn(page, server.url, 'vic');
-    await page.waitForURL('**/experiments');
+    await page.waitForURL('**/');
     const run = `/runs/${world.long.id}`;
     for (const path of ['/experiments', '/experiments?view=deleted', `/experiments/${world.fraud}`, run, `${run}?tab=parameters`, `${run}?tab=artifacts`, `${run}?tab=models`, `/logged-models/${world.model.id}`]) {
       await page.goto(server.url + path);

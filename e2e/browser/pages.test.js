@@ -64,7 +64,7 @@ test('with data', async (t) => {
   world = await team(api);
   const visitor = await open(browser);
   await signIn(visitor.page, server.url, 'vic');
-  await visitor.page.waitForURL('**/experiments');
+  await visitor.page.waitForURL('**/');
   people.vic = await visitor.context.storageState();
   await visitor.close();
   const { fraud, long, nested, model, empty, longName } = world;

@@ -13,7 +13,7 @@ before(async () => {
 });
 after(async () => { await browser?.close(); await server?.stop(); });
 
-const pages = () => ['/experiments', `/experiments/${world.fraud}`, `/experiments/${world.empty}`, `/runs/${world.long.id}`, `/runs/${world.long.id}?tab=charts`, `/runs/${world.long.id}?tab=parameters`,
+const pages = () => ['/', '/experiments', `/experiments/${world.fraud}`, `/experiments/${world.empty}`, `/runs/${world.long.id}`, `/runs/${world.long.id}?tab=charts`, `/runs/${world.long.id}?tab=parameters`,
   `/runs/${world.long.id}?tab=artifacts`, `/runs/${world.long.id}?tab=artifacts&path=roc.png`, `/runs/${world.long.id}?tab=models`, `/logged-models/${world.model.id}`, '/account', '/users', '/setup'];
 
 test('every address stays under the prefix', async () => {
@@ -33,7 +33,8 @@ test('every address stays under the prefix', async () => {
     assert.deepEqual(wrong, [], path);
   }
   await page.goto(`${server.url}/`);
-  assert.equal(page.url(), `${server.url}/experiments`);
+  assert.equal(await page.locator('h1').innerText(), 'Home');
+  await page.goto(`${server.url}/experiments`);
   await page.getByRole('link', { name: 'fraud-detection' }).click();
   await page.waitForURL(`${server.url}/experiments/${world.fraud}`);
   await page.locator('th', { hasText: 'val_auc' }).getByRole('link').click();
@@ -70,7 +71,7 @@ test('without JavaScript', async (t) => {
     await page.locator('th', { hasText: 'val_auc' }).getByRole('link').click();
     await page.locator('th[aria-sort=descending]', { hasText: 'val_auc' }).waitFor();
     await page.fill('#filter-query', "params.max_depth = '8'");
-    await page.getByRole('button', { name: 'Filter' }).click();
+    await page.getByRole('button', { name: 'Apply' }).click();
     await page.waitForURL('**filter=*');
     assert.ok(await page.locator('tbody tr').count() < 30);
     assert.equal(new URL(page.url()).searchParams.get('order'), 'metrics.val_auc DESC', 'the order stays');
@@ -118,7 +119,7 @@ test('without JavaScript', async (t) => {
     await page.getByRole('link', { name: /primo account/ }).click();
     await fillNew(page, 'ada', password);
     await page.click('main form button');
-    await page.waitForURL(`${server.url}/experiments`);
+    await page.waitForURL(`${server.url}/`);
     await page.locator('.banner[role=status]').waitFor();
     await page.click('button[popovertarget=user-menu]');
     await page.locator('#user-menu form[action="/ml/sign-out"] button').click();
@@ -126,7 +127,7 @@ test('without JavaScript', async (t) => {
     await page.fill('#name', 'ada');
     await page.fill('#password', password);
     await page.click('main form button');
-    await page.waitForURL(`${server.url}/experiments`);
+    await page.waitForURL(`${server.url}/`);
   });
   tab.clean('without JavaScript');
   await tab.close();

@@ -47,6 +47,23 @@ func Inline(r *route.Request, a tracking.Artifact) error {
 	return Attachment(r, a)
 }
 
+// framePolicy lets a page of ours show a file as a page inside it: without scripts, forms or an origin, and with
+// nothing from elsewhere. The styles that it brings are its own.
+const framePolicy = "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'self'"
+
+// Framed sends an HTML file for a frame of our own pages. Any other type, and a file that is asked for otherwise
+// than for a frame, goes as an attachment.
+func Framed(r *route.Request, a tracking.Artifact) error {
+	asked := r.Request().Header.Get("Sec-Fetch-Dest")
+	if Type(a.Path) != "text/html" || asked != "" && asked != "iframe" {
+		return Attachment(r, a)
+	}
+	h := r.Response().Header()
+	h.Set("Content-Security-Policy", framePolicy)
+	h.Set("X-Frame-Options", "SAMEORIGIN")
+	return send(r, a, "inline")
+}
+
 func send(r *route.Request, a tracking.Artifact, disposition string) error {
 	f, err := r.Blobs.Open(r.Ctx(), a.Digest)
 	if domain.KindOf(err) == domain.NotFound { // its row is there: the bytes were lost, which is no mistake of the caller
@@ -58,14 +75,19 @@ func send(r *route.Request, a tracking.Artifact, disposition string) error {
 	defer f.Close()
 	h := r.Response().Header()
 	h.Set("Content-Type", Type(a.Path))
-	h.Set("Content-Disposition", disposition+"; "+fileName(path.Base(a.Path)))
+	h.Set("Content-Disposition", Disposition(disposition, path.Base(a.Path)))
 	h.Set("X-Content-Type-Options", "nosniff")
-	h.Set("Content-Security-Policy", "sandbox; default-src 'none'")
+	if h.Get("Content-Security-Policy") != framePolicy {
+		h.Set("Content-Security-Policy", "sandbox; default-src 'none'")
+	}
 	h.Set("Cache-Control", "private, no-cache")
 	h.Set("ETag", `"`+a.Digest+`"`)
 	http.ServeContent(r.Response(), r.Request(), "", time.UnixMilli(a.CreatedAt), route.Paced(r, f))
 	return nil
 }
+
+// Disposition is the Content-Disposition (RFC 6266) of a file called name: inline or attachment.
+func Disposition(how, name string) string { return how + "; " + fileName(name) }
 
 // fileName is the filename parameter of RFC 6266: plain where the name is, else with a plain stand-in before
 // the exact one for clients that know only that.

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/slipway-ml/slipway/clients/blob"
 	"github.com/slipway-ml/slipway/domain/access"
@@ -27,6 +28,7 @@ type Server struct {
 	URL string
 	DB  *storage.DB
 	Log *Log
+	App *route.App // settings to change before the first request
 }
 
 // Log holds what the server logged.
@@ -61,7 +63,7 @@ func Serve(t testing.TB, loopback bool) *Server {
 	key := []byte(strings.Repeat("k", 32))
 	door := identity.New(db, key, loopback, false, "")
 	app := &route.App{
-		DB: db, Blobs: blobs, Sign: route.NewSigner(key), Version: "test",
+		DB: db, Blobs: blobs, Sign: route.NewSigner(key), Version: "test", StaleAfter: 6 * time.Hour,
 		Log: slog.New(slog.NewJSONHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	}
 	srv := httptest.NewServer(handlers.New(app, door))
@@ -69,7 +71,7 @@ func Serve(t testing.TB, loopback bool) *Server {
 		srv.Close()
 		blobs.Close()
 	})
-	return &Server{t, srv.URL, db, log}
+	return &Server{t, srv.URL, db, log, app}
 }
 
 // Password is that of every User.

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/a-h/templ"
 	"github.com/labstack/echo/v4"
@@ -68,7 +69,11 @@ type App struct {
 	BaseURL string // "https://host/prefix", or "" where it is not known
 	Prefix  string // the path of BaseURL, without a final slash
 	Version string
-	Log     *slog.Logger
+	// StaleAfter is how long a running run may be silent before pages call it stale; 0 is for ever.
+	StaleAfter time.Duration
+	Log        *slog.Logger
+
+	Stopping <-chan struct{} // closed when the server stops: what is endless ends
 }
 
 // Absolute is the URL of path for a client outside: under BaseURL or, where that is not set, under the
@@ -187,6 +192,9 @@ func Read[T any](r *Request, fn func(*storage.Tx) (T, error)) (v T, err error) {
 	})
 	return v, err
 }
+
+// See is Read for what hands nothing back.
+func See(r *Request, fn func(*storage.Tx) error) error { return r.DB.Read(r.Ctx(), r.Grant, fn) }
 
 // Render answers with a whole page, or with only the named fragment when htmx asked for it.
 func (r *Request) Render(code int, page templ.Component) error {

@@ -12,6 +12,7 @@ import (
 	"github.com/slipway-ml/slipway/handlers/route"
 	"github.com/slipway-ml/slipway/storage"
 	"github.com/slipway-ml/slipway/web/component"
+	"github.com/slipway-ml/slipway/web/format"
 	"github.com/slipway-ml/slipway/web/page/experiments"
 )
 
@@ -23,7 +24,7 @@ var experimentPages = []route.Route{
 	route.POST("/experiments/:id/restore", access.ExperimentDelete, restoreExperiment),
 }
 
-const pageSize = 100
+const pageSize = 40
 
 // views are the protocol's, by the words in our addresses.
 var views = map[string]tracking.View{"": tracking.ActiveOnly, "active": tracking.ActiveOnly, "deleted": tracking.DeletedOnly, "all": tracking.AllStages}
@@ -68,6 +69,7 @@ func experimentsView(r *route.Request) (v experiments.ListView, err error) {
 	var page tracking.Page[tracking.Experiment]
 	var activity map[string]tracking.Activity
 	var names map[string]string
+	results := map[string]tracking.Result{}
 	if err := r.DB.Read(r.Ctx(), g, func(tx *storage.Tx) error {
 		if page, err = tracking.SearchExperiments(r.Ctx(), tx, g, q); err != nil {
 			return err
@@ -78,6 +80,9 @@ func experimentsView(r *route.Request) (v experiments.ListView, err error) {
 		var makers []string
 		for _, e := range page.Items {
 			makers = append(makers, e.CreatedBy)
+			if results[e.ID], err = tracking.ResultOf(r.Ctx(), tx, g, e); err != nil {
+				return err
+			}
 		}
 		names, err = tx.NamesOf(r.Ctx(), makers...)
 		return err
@@ -88,7 +93,7 @@ func experimentsView(r *route.Request) (v experiments.ListView, err error) {
 		a := activity[e.ID]
 		v.Rows = append(v.Rows, experiments.Row{
 			ID: e.ID, Name: e.Name, Runs: a.Runs, LastActivity: instant(max(a.Last, e.UpdatedAt)), Created: instant(e.CreatedAt), CreatedBy: names[e.CreatedBy],
-			Tags: shownTags(e.Tags), Deleted: e.Deleted(), Default: e.ID == "0",
+			Tags: shownTags(e.Tags), Deleted: e.Deleted(), Default: e.ID == "0", Result: shownResult(r, results[e.ID]),
 		})
 	}
 	if v.FirstUse = v.Query == "" && v.View == "active" && q.After == "" && (len(v.Rows) == 0 || len(v.Rows) == 1 && v.Rows[0].ID == "0" && v.Rows[0].Runs == 0); v.FirstUse {
@@ -105,6 +110,19 @@ func experimentsView(r *route.Request) (v experiments.ListView, err error) {
 	v.Pager = pager(r, page.Next, "/experiments", "#experiments")
 	v.Pager.Shown = experiments.Shown(r.Ctx(), len(v.Rows), -1)
 	return v, nil
+}
+
+// shownResult is the best value of an experiment's primary metric or, where nobody knows which is better, the latest.
+func shownResult(r *route.Request, res tracking.Result) (out experiments.Result) {
+	out.Metric, out.Trend = res.Metric, res.Latest
+	switch {
+	case res.Best.RunID != "":
+		out.Value, out.Full, out.Best, out.RunID = format.Number(r.Ctx(), res.Best.Value), exact(res.Best.Value), true, res.Best.RunID
+	case len(res.Latest) > 0:
+		last := res.Latest[len(res.Latest)-1]
+		out.Value, out.Full = format.Number(r.Ctx(), last), exact(last)
+	}
+	return out
 }
 
 func orders(s string) []string {
@@ -139,7 +157,7 @@ func pager(r *route.Request, next, path, part string) component.PagerProps {
 		q := url.Values{}
 		for k, vs := range r.QueryParams() {
 			if k != "token" && len(vs) > 0 && vs[0] != "" {
-				q.Set(k, vs[0])
+				q[k] = vs
 			}
 		}
 		if token != "" {
@@ -163,7 +181,7 @@ func pager(r *route.Request, next, path, part string) component.PagerProps {
 // shownTags leaves out what clients note for themselves.
 func shownTags(tags []tracking.Tag) (out []component.Pair) {
 	for _, t := range tags {
-		if !strings.HasPrefix(t.Key, "mlflow.") {
+		if !strings.HasPrefix(t.Key, "mlflow.") && !strings.HasPrefix(t.Key, "slipway.") {
 			out = append(out, component.Pair{Key: t.Key, Value: t.Value})
 		}
 	}

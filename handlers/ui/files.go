@@ -1,15 +1,11 @@
 package ui
 
 import (
-	"bytes"
-	"encoding/csv"
-	"encoding/json"
-	"errors"
-	"io"
+	"cmp"
 	"net/url"
 	"path"
+	"slices"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/slipway-ml/slipway/domain"
 	"github.com/slipway-ml/slipway/domain/access"
@@ -22,163 +18,183 @@ import (
 	"github.com/slipway-ml/slipway/web/page/runs"
 )
 
-// How much of a file or folder a page shows.
+// How much of a tree of files a page shows.
 const (
-	previewBytes   = 256 << 10
-	previewRows    = 200
-	previewColumns = 50
-	folderEntries  = 1000
+	folderEntries = 100 // of the folder that is looked at, then the next page
+	besideEntries = 40  // of another open folder
+	openFolders   = 20
 )
 
-// artifacts is the folder that the address names, or the folder of the file that it names, with the file.
-func artifacts(r *route.Request, reading access.Grant, run tracking.Run) (v runs.Artifacts, err error) {
-	root, ours := tracking.StorePath(run.ArtifactURI)
+// tree is the run's files as far as folders are open, and what the address points at in it.
+type tree struct {
+	runPage
+	tx   *storage.Tx
+	root string   // in the store
+	at   string   // the file or folder of the address, "" is the root
+	open []string // folders that are open, but for those on the way to at
+}
+
+// artifacts fills the tab of files: the tree, and the file or folder that the address names.
+func (p runPage) artifacts(tx *storage.Tx, root string, ours bool) (err error) {
+	v := &p.v.Artifacts
 	if !ours {
-		v.Problem = i18n.T(r.Ctx(), "error.artifact.elsewhere", run.ArtifactURI)
-		return v, nil
+		v.Problem = i18n.T(p.Ctx(), "error.artifact.elsewhere", p.run.ArtifactURI)
+		return nil
 	}
-	at := r.QueryParam("path")
-	if at != "" {
-		if at, err = tracking.CleanArtifactPath(at); err != nil {
-			return v, err
+	t := tree{runPage: p, tx: tx, root: root, at: strings.Trim(p.QueryParam("path"), "/")}
+	if t.at != "" {
+		if t.at, err = tracking.CleanArtifactPath(t.at); err != nil {
+			return err
 		}
 	}
-	var file tracking.Artifact
-	var entries []tracking.Entry
-	folder := at
-	if err := r.DB.Read(r.Ctx(), reading, func(tx *storage.Tx) error {
-		if at != "" {
-			file, err = tx.Artifact(r.Ctx(), r.Grant.Workspace(), path.Join(root, at))
-			if domain.KindOf(err) != domain.NotFound && err != nil {
-				return err
-			}
-			if err == nil {
-				folder = strings.TrimPrefix(path.Dir("/"+at), "/")
-			}
+	for _, f := range p.QueryParams()["open"] {
+		if clean, err := tracking.CleanArtifactPath(f); err == nil && len(t.open) < openFolders && !slices.Contains(t.open, clean) {
+			t.open = append(t.open, clean)
 		}
-		entries, err = tx.ArtifactEntries(r.Ctx(), r.Grant.Workspace(), path.Join(root, folder))
+	}
+	folder := t.at
+	if t.at != "" {
+		file, err := tx.Artifact(p.Ctx(), p.run.Workspace, path.Join(root, t.at))
+		switch {
+		case err == nil:
+			v.File = &file
+			folder = parentOf(t.at)
+		case domain.KindOf(err) != domain.NotFound:
+			return err
+		}
+	}
+	size, err := tx.FolderSize(p.Ctx(), p.run.Workspace, path.Join(root, folder), tracking.MostCounted)
+	if err != nil {
 		return err
-	}); err != nil {
-		return v, err
 	}
-	v.Folders = trail(r, folder)
-	for _, e := range entries[:min(folderEntries, len(entries))] {
+	if size.Files == 0 && t.at != "" {
+		v.Missing, v.MissingName = true, t.at
+		t.at, folder = "", ""
+	}
+	if folder != "" && !slices.Contains(t.open, folder) {
+		t.open = append(t.open, folder) // what is looked at stays open when the reader goes on
+	}
+	if v.Entries, v.Next, err = t.entries("", folder); err != nil {
+		return err
+	}
+	if v.File == nil && !v.Missing && size.Files > 0 {
+		v.Folder = &runs.Folder{Name: path.Base(t.at), Files: size.Files, Shown: count(p.Request, size.Files), ArchivePath: archivePath(p.run.ID, t.at)}
+		if t.at == "" {
+			v.Folder.Name = i18n.T(p.Ctx(), "artifact.all_files")
+		}
+		if size.Files < tracking.MostCounted {
+			v.Folder.Size = format.Bytes(p.Ctx(), size.Bytes)
+		}
+	}
+	return nil
+}
+
+func parentOf(at string) string { return strings.TrimPrefix(path.Dir("/"+at), "/") }
+
+// within reports whether at is folder or lies in it; everything lies in the root.
+func within(at, folder string) bool {
+	return folder == "" || at == folder || strings.HasPrefix(at, folder+"/")
+}
+
+// entries lists folder, and in it the folders that are open. current is the folder whose pages can be turned.
+func (t tree) entries(folder, current string) (out []runs.Entry, next string, err error) {
+	limit, from := besideEntries, ""
+	if folder == current {
+		limit, from = folderEntries, t.QueryParam("from")
+	}
+	all, more, err := t.tx.FolderPage(t.Ctx(), t.run.Workspace, path.Join(t.root, folder), from, limit)
+	if err != nil {
+		return nil, "", err
+	}
+	for _, e := range all {
 		name := path.Join(folder, e.Name)
-		row := runs.Entry{Name: e.Name, Path: filePage(r, name), Folder: e.IsDir, Current: name == at && file.Digest != ""}
+		row := runs.Entry{Name: e.Name, Folder: e.IsDir, Current: name == t.at}
 		if !e.IsDir {
-			row.Size, row.Digest = format.Bytes(r.Ctx(), e.Size), e.Digest
+			row.Path, row.Size, row.Digest = t.page(name, t.open), format.Bytes(t.Ctx(), e.Size), e.Digest
+			out = append(out, row)
+			continue
 		}
-		v.Entries = append(v.Entries, row)
+		row.Open = within(t.at, name) || slices.Contains(t.open, name)
+		if row.Path = t.page(name, t.open); name == t.at { // a second click closes it
+			row.Path = t.page(parentOf(name), without(t.open, name))
+		}
+		if row.Open {
+			var rest string
+			if row.Entries, rest, err = t.entries(name, current); err != nil {
+				return nil, "", err
+			}
+			next = cmp.Or(next, rest)
+		}
+		out = append(out, row)
 	}
-	if file.Digest != "" {
-		v.Preview, err = preview(r, run.ID, at, file)
+	if more == "" {
+		return out, next, nil
 	}
-	return v, err
+	if folder == current {
+		q := url.Values{"path": {t.at}, "from": {more}, "open": t.open}
+		if t.v.Artifacts.File != nil {
+			q.Set("path", folder)
+		}
+		return out, tabQuery(t.Request, runs.TabArtifacts, q), nil
+	}
+	return append(out, runs.Entry{Path: t.page(folder, t.open), More: true}), next, nil
 }
 
-func filePage(r *route.Request, name string) string {
-	q := url.Values{"tab": {runs.TabArtifacts}}
-	if name != "" {
-		q.Set("path", name)
-	}
-	return runPath(r) + "?" + q.Encode()
+func without(all []string, one string) []string {
+	return slices.DeleteFunc(slices.Clone(all), func(s string) bool { return s == one })
 }
 
-func trail(r *route.Request, folder string) []runs.Link {
-	out := []runs.Link{{Label: i18n.T(r.Ctx(), "artifact.files"), Path: filePage(r, "")}}
-	for i, part := range strings.Split(folder, "/") {
-		if part != "" {
-			out = append(out, runs.Link{Label: part, Path: filePage(r, strings.Join(strings.Split(folder, "/")[:i+1], "/"))})
+// page is the address of the tab that looks at one file or folder, with others open.
+func (t tree) page(at string, open []string) string {
+	q := url.Values{}
+	if at != "" {
+		q.Set("path", at)
+	}
+	for _, f := range open {
+		if !within(at, f) { // those are open anyhow
+			q.Add("open", f)
 		}
 	}
-	return out
+	return tabQuery(t.Request, runs.TabArtifacts, q)
 }
 
-// preview shows what is safe to show: text as text, tables as tables, bitmaps as images. HTML, SVG and PDF
-// are text or downloads.
-func preview(r *route.Request, run, name string, a tracking.Artifact) (*runs.Preview, error) {
-	p := &runs.Preview{
-		Name: path.Base(name), Size: format.Bytes(r.Ctx(), a.Size), Digest: a.Digest, Kind: runs.PreviewNone,
-		DownloadPath: "/get-artifact?" + url.Values{"run_id": {run}, "path": {name}}.Encode(),
+func archivePath(run, folder string) string {
+	at := "/runs/" + url.PathEscape(run) + "/archive"
+	if folder != "" {
+		at += "?" + url.Values{"path": {folder}}.Encode()
 	}
-	kind := download.Type(name)
-	if strings.HasPrefix(kind, "image/") && kind != "image/svg+xml" {
-		p.Kind, p.ImagePath = runs.PreviewImage, "/runs/"+url.PathEscape(run)+"/image?"+url.Values{"path": {name}}.Encode()
-		return p, nil
-	}
-	f, err := r.Blobs.Open(r.Ctx(), a.Digest)
-	if err != nil {
-		p.Problem = said(r.Ctx(), err)
-		return p, nil // the page says so and the rest of it stands
-	}
-	defer f.Close()
-	head, err := io.ReadAll(io.LimitReader(f, previewBytes))
-	if err != nil {
-		return nil, err
-	}
-	p.Truncated = a.Size > int64(len(head))
-	if !plainText(head, p.Truncated) {
-		return p, nil
-	}
-	ext := strings.ToLower(path.Ext(name))
-	if ext == ".csv" || ext == ".tsv" {
-		if table(p, head, ext) {
-			return p, nil
-		}
-	}
-	p.Kind, p.Text, p.Prose = runs.PreviewText, strings.ToValidUTF8(string(head), "�"), ext == ".md" || ext == ".txt"
-	if ext == ".json" && !p.Truncated {
-		var b bytes.Buffer
-		if json.Indent(&b, head, "", "  ") == nil {
-			p.Text = b.String()
-		}
-	}
-	return p, nil
+	return at
 }
 
-// plainText reports whether b looks like text; a piece may end inside a character.
-func plainText(b []byte, cut bool) bool {
-	if bytes.IndexByte(b, 0) >= 0 {
-		return false
-	}
-	for i := 0; cut && i < utf8.UTFMax && len(b) > 0 && !utf8.Valid(b); i++ {
-		b = b[:len(b)-1]
-	}
-	return utf8.Valid(b)
-}
-
-func table(p *runs.Preview, head []byte, ext string) bool {
-	in := csv.NewReader(bytes.NewReader(head))
-	in.FieldsPerRecord, in.LazyQuotes = -1, true
-	if ext == ".tsv" {
-		in.Comma = '\t'
-	}
-	var rows [][]string
-	for len(rows) <= previewRows {
-		row, err := in.Read()
-		if errors.Is(err, io.EOF) {
-			break
-		}
+// sendArchive sends a folder of the run as a zip.
+func sendArchive(r *route.Request) error {
+	folder := strings.Trim(r.QueryParam("path"), "/")
+	if folder != "" {
+		clean, err := tracking.CleanArtifactPath(folder)
 		if err != nil {
-			return false
+			return err
 		}
-		if len(row) > previewColumns {
-			row, p.Truncated = row[:previewColumns], true
+		folder = clean
+	}
+	name := ""
+	root, err := route.Read(r, func(tx *storage.Tx) (string, error) {
+		uri, err := tracking.RunRoot(r.Ctx(), tx, r.Grant, access.RunRead, r.Param("id"))
+		if err != nil {
+			return "", err
 		}
-		rows = append(rows, row)
+		run, err := tx.Run(r.Ctx(), r.Param("id"))
+		name = cmp.Or(run.Name, run.ID)
+		return uri, err
+	})
+	if err != nil {
+		return err
 	}
-	if len(rows) == 0 {
-		return false
+	at, ours := tracking.StorePath(root)
+	if !ours {
+		return domain.Fail(domain.NotFound, "artifact.elsewhere", "the artifacts lie in %s, which this server does not reach", root)
 	}
-	if len(rows) > previewRows {
-		rows, p.Truncated = rows[:previewRows], true
+	if folder != "" {
+		name += "-" + path.Base(folder)
 	}
-	p.Kind, p.Columns, p.Rows = runs.PreviewTable, rows[0], rows[1:]
-	for i, row := range p.Rows { // ragged rows are filled up
-		for len(row) < len(p.Columns) {
-			row = append(row, "")
-		}
-		p.Rows[i] = row[:len(p.Columns)]
-	}
-	return true
+	return download.Archive(r, at, folder, name)
 }

@@ -3,6 +3,7 @@ package ui
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"net/url"
 	"slices"
 	"strconv"
@@ -10,7 +11,6 @@ import (
 
 	"github.com/slipway-ml/slipway/domain/tracking"
 	"github.com/slipway-ml/slipway/handlers/route"
-	"github.com/slipway-ml/slipway/web/chart"
 	"github.com/slipway-ml/slipway/web/component"
 	"github.com/slipway-ml/slipway/web/format"
 	"github.com/slipway-ml/slipway/web/i18n"
@@ -151,42 +151,27 @@ func seriesGroups(run string, keys []string, n int, s component.ChartState) (out
 }
 
 // charted are the metrics that the overview draws: curves of the run itself before those of its machine.
-func charted(run tracking.Run, tab string) []tracking.Metric {
-	if tab != runs.TabOverview {
-		return nil
-	}
+func charted(run tracking.Run) []string {
 	ms := slices.DeleteFunc(slices.Clone(run.Metrics), func(m tracking.Metric) bool { return m.Step == 0 }) // a single value is on its tile
-	slices.SortStableFunc(ms, func(a, b tracking.Metric) int {
-		return cmp.Compare(boolInt(isSystem(a.Key)), boolInt(isSystem(b.Key)))
+	tracking.MostTelling(ms)
+	var keys []string
+	for _, m := range ms[:min(overviewCharts, len(ms))] {
+		keys = append(keys, m.Key)
+	}
+	return keys
+}
+
+// mostUsed are the n names with the greatest counts.
+func mostUsed(count map[string]int, n int) []string {
+	names := slices.SortedFunc(maps.Keys(count), func(a, b string) int {
+		return cmp.Or(cmp.Compare(count[b], count[a]), cmp.Compare(a, b))
 	})
-	return ms[:min(overviewCharts, len(ms))]
+	return names[:min(n, len(names))]
 }
 
-// chartGroups draws one chart a metric, grouped by what stands before the first slash of its name.
-func chartGroups(r *route.Request, ms []tracking.Metric, curves map[string][]tracking.Metric) (out []runs.ChartGroup) {
-	at := map[string]int{}
-	for i, m := range ms {
-		prefix, _, grouped := strings.Cut(m.Key, "/")
-		if !grouped {
-			prefix = ""
-		}
-		g, ok := at[prefix]
-		if !ok {
-			g = len(out)
-			at[prefix] = g
-			out = append(out, runs.ChartGroup{Prefix: prefix})
-		}
-		line := chart.Line{ID: fmt.Sprintf("chart-%d", i), Title: m.Key, Series: []chart.Series{{Name: m.Key, Points: points(curves[m.Key])}}}
-		out[g].Charts = append(out[g].Charts, line.Props(r.Ctx()))
+func boolInt(b bool) int {
+	if b {
+		return 1
 	}
-	slices.SortStableFunc(out, func(a, b runs.ChartGroup) int { return cmp.Compare(a.Prefix, b.Prefix) })
-	return out
-}
-
-func points(ms []tracking.Metric) []chart.Point {
-	out := make([]chart.Point, len(ms))
-	for i, m := range ms {
-		out[i] = chart.Point{X: float64(m.Step), Y: m.Value}
-	}
-	return out
+	return 0
 }

@@ -2,6 +2,7 @@ package ui
 
 import (
 	"cmp"
+	"math"
 	"net/http"
 	"net/url"
 	"slices"
@@ -9,178 +10,412 @@ import (
 	"strings"
 	"time"
 
+	"github.com/slipway-ml/slipway/domain"
 	"github.com/slipway-ml/slipway/domain/access"
+	"github.com/slipway-ml/slipway/domain/search"
 	"github.com/slipway-ml/slipway/domain/tracking"
-	"github.com/slipway-ml/slipway/handlers/download"
 	"github.com/slipway-ml/slipway/handlers/route"
 	"github.com/slipway-ml/slipway/storage"
 	"github.com/slipway-ml/slipway/web/component"
 	"github.com/slipway-ml/slipway/web/format"
+	"github.com/slipway-ml/slipway/web/i18n"
 	"github.com/slipway-ml/slipway/web/page/runs"
 )
 
-var runPages = []route.Route{
+var runsPages = []route.Route{
 	route.GET("/experiments/:id", access.RunRead, listRuns),
-	route.GET("/runs/:id", access.RunRead, showRun),
-	route.GET("/runs/:id/image", access.RunRead, showImage),
-	route.POST("/runs/:id/rename", access.RunWrite, renameRun),
-	route.POST("/runs/:id/note", access.RunWrite, noteRun),
-	route.POST("/runs/:id/tags", access.RunWrite, tagRun),
-	route.POST("/runs/:id/tags/delete", access.RunWrite, untagRun),
-	route.POST("/runs/:id/delete", access.RunDelete, deleteRun),
-	route.POST("/runs/:id/restore", access.RunDelete, restoreRun),
+	route.GET("/experiments/:id/columns", access.RunRead, pickColumns),
+	route.GET("/experiments/:id/keys", access.RunRead, listKeys),
+	route.GET("/experiments/:id/export", access.RunRead, exportRuns),
+	route.POST("/experiments/:id/views", access.ViewWrite, saveView),
+	route.POST("/experiments/:id/views/:view/delete", access.ViewWrite, deleteView),
+	route.GET("/v/:view", access.RunRead, openView),
+	route.POST("/experiments/:id/runs/tag", access.RunWrite, tagRuns),
+	route.POST("/experiments/:id/runs/delete", access.RunDelete, deleteRuns),
+	route.POST("/experiments/:id/runs/restore", access.RunDelete, restoreRuns),
 }
 
-// more is a grant for another permission than the route's, for pages that show several kinds of things.
-func more(r *route.Request, p access.Perm) (access.Grant, error) {
-	return access.Authorize(r.Grant.Actor(), p, r.Grant.Workspace(), r.Grant.Origin())
+// listing is one runs table on its way: what was asked, and what was found.
+type listing struct {
+	r     *route.Request
+	state runs.State
+	query tracking.Query
+	fault component.FilterProblem
+
+	experiment tracking.Experiment
+	activity   tracking.Activity
+	uses       []tracking.ColumnUse
+	newest     int // of how many runs uses tells
+	columns    []runs.Column
+	page       tracking.Page[tracking.Run]
+	depth      map[string]int
+	children   map[string]int
+	groups     []tracking.Group
+	trends     map[string][]float64
+	best       string // id of the best run
+	views      []tracking.SavedView
+	names      map[string]string
+	trash      bool
+}
+
+// newListing reads the address.
+func newListing(r *route.Request, s runs.State) *listing {
+	l := &listing{r: r, state: s}
+	q, err := tracking.ParseRunQuery(s.Filter, orders(s.Order))
+	if err != nil {
+		l.fault, q = problem(r, err, true), tracking.Query{}
+	}
+	q.Experiments, q.View, q.Limit, q.After = []string{s.Experiment}, views[s.View], s.Limit, s.Token
+	q.Filter = search.All(q.Filter, chips(s)...)
+	q.StartedAfter = startedAfter(s.Since, time.Now())
+	if s.Tree {
+		q.Parent = new(string)
+	}
+	l.query = q
+	return l
+}
+
+// chips are the conditions of the filter's form controls.
+func chips(s runs.State) (out []search.Expr) {
+	if len(s.Statuses) > 0 {
+		out = append(out, search.Clause{Entity: search.Attribute, Key: "status", Op: search.In, List: s.Statuses})
+	}
+	if s.User != "" {
+		out = append(out, search.Clause{Entity: search.Attribute, Key: "user_id", Op: search.Eq, Str: s.User})
+	}
+	return out
+}
+
+var sinces = map[string]time.Duration{"24h": 24 * time.Hour, "7d": 7 * 24 * time.Hour, "14d": 14 * 24 * time.Hour, "30d": 30 * 24 * time.Hour}
+
+func startedAfter(since string, now time.Time) int64 {
+	if d, ok := sinces[since]; ok {
+		return now.Add(-d).UnixMilli()
+	}
+	return 0
 }
 
 func listRuns(r *route.Request) error {
-	v := runs.ListView{
-		Filter: r.QueryParam("filter"), Order: r.QueryParam("order"), View: viewWord(r), TrackingURI: r.Absolute(""),
-		CanWrite: may(r, access.RunWrite), CanDelete: may(r, access.RunDelete),
-	}
-	q, err := tracking.ParseRunQuery(v.Filter, orders(v.Order))
-	if err != nil {
-		v.Problem, q = problem(r, err, true), tracking.Query{}
-	}
-	q.Experiments, q.View, q.Limit, q.After = []string{r.Param("id")}, views[v.View], pageSize, r.QueryParam("token")
+	began := time.Now()
+	l := newListing(r, runs.ParseState(r.Param("id"), r.QueryParams()))
 	seeing, err := more(r, access.ExperimentRead)
 	if err != nil {
 		return err
 	}
-	var e tracking.Experiment
-	var names map[string]string
-	page, err := route.Read(r, func(tx *storage.Tx) (page tracking.Page[tracking.Run], err error) {
-		if e, err = tracking.ExperimentByID(r.Ctx(), tx, seeing, r.Param("id")); err != nil {
-			return page, err
+	if err := route.See(r, func(tx *storage.Tx) error {
+		if l.experiment, err = tracking.ExperimentByID(r.Ctx(), tx, seeing, l.state.Experiment); err != nil {
+			return err
 		}
-		if page, err = tracking.SearchRuns(r.Ctx(), tx, r.Grant, q); err != nil {
-			return page, err
+		if l.views, err = tracking.ViewsOf(r.Ctx(), tx, r.Grant, l.state.Experiment); err != nil {
+			return err
 		}
-		makers := []string{e.CreatedBy}
-		for _, run := range page.Items {
-			makers = append(makers, run.CreatedBy)
+		if _, standard := tracking.StandardView(l.views); standard && l.state.Plain() && r.Request().Header.Get("HX-Target") == "" {
+			return nil // the view is where to go
 		}
-		names, err = tx.NamesOf(r.Ctx(), makers...)
-		return page, err
-	})
+		return l.find(tx)
+	}); err != nil {
+		return err
+	}
+	if v, ok := tracking.StandardView(l.views); ok && l.state.Plain() && r.Request().Header.Get("HX-Target") == "" {
+		return see(r, viewURL(v))
+	}
+	v := l.view()
+	v.Took = time.Since(began)
+	return r.Render(filterStatus(r, v.Problem), runs.List(v))
+}
+
+// find reads what the table shows.
+func (l *listing) find(tx *storage.Tx) (err error) {
+	ctx, g := l.r.Ctx(), l.r.Grant
+	if l.uses, l.newest, err = tracking.ColumnUses(ctx, tx, g, l.state.Experiment); err != nil {
+		return err
+	}
+	activity, err := tx.ActivityOf(ctx, []tracking.Experiment{l.experiment})
 	if err != nil {
 		return err
 	}
-	v.Experiment = runs.Experiment{
-		ID: e.ID, Name: e.Name, Location: e.ArtifactLocation, CreatedBy: names[e.CreatedBy], Created: instant(e.CreatedAt),
+	l.activity = activity[l.experiment.ID]
+	l.columns = l.chosenColumns()
+	l.query.Only = columnKeys(l.columns)
+	if l.state.Group != "" {
+		if err := l.findGroups(tx); err != nil || l.state.Group != "" {
+			return err
+		}
+	}
+	if l.page, err = tracking.SearchRuns(ctx, tx, g, l.query); err != nil {
+		return err
+	}
+	if l.state.Tree {
+		if err := l.findChildren(tx); err != nil {
+			return err
+		}
+	}
+	ids, makers := make([]string, len(l.page.Items)), []string{l.experiment.CreatedBy}
+	for i, run := range l.page.Items {
+		ids[i] = run.ID
+		makers = append(makers, run.CreatedBy)
+	}
+	if at := slices.IndexFunc(l.columns, func(c runs.Column) bool { return c.Curve }); at >= 0 && len(ids) > 0 {
+		metric := l.columns[at].Name()
+		if l.trends, err = tx.Trends(ctx, ids, metric, trendPoints); err != nil {
+			return err
+		}
+		if d := tracking.PrimaryDirection(l.experiment, metric); d != tracking.Unknown && l.activity.Runs > 1 {
+			best, err := tx.BestRun(ctx, l.experiment.ID, metric, d == tracking.HigherIsBetter)
+			if err != nil {
+				return err
+			}
+			l.best = best.RunID
+		}
+	}
+	if l.names, err = tx.NamesOf(ctx, makers...); err != nil {
+		return err
+	}
+	if len(ids) == 0 && !l.state.Plain() {
+		return nil
+	}
+	if len(ids) == 0 { // is it the first use, or is all in the trash?
+		trash, err := tracking.SearchRuns(ctx, tx, g, tracking.Query{Experiments: l.query.Experiments, View: tracking.DeletedOnly, Limit: 1, Only: &tracking.Columns{}})
+		l.trash = len(trash.Items) > 0
+		return err
+	}
+	return nil
+}
+
+// chosenColumns are those of the address or, where it names none, the metrics that most runs have and the params
+// that differ: first a metric with its curve.
+func (l *listing) chosenColumns() (out []runs.Column) {
+	for _, id := range l.state.Columns {
+		if kind, key, ok := strings.Cut(id, "."); ok && key != "" && columnKinds[kind] {
+			out = append(out, runs.Column{ID: id, Number: kind == "metrics"})
+		}
+	}
+	if len(out) == 0 {
+		out = l.tellingColumns()
+	}
+	if at := slices.IndexFunc(out, func(c runs.Column) bool { return c.Kind() == "metrics" }); at >= 0 {
+		out[at].Curve = true
+	}
+	return out
+}
+
+var columnKinds = map[string]bool{"metrics": true, "params": true, "tags": true}
+
+// The columns a table opens with.
+const (
+	mostMetrics = 6
+	mostColumns = 11
+)
+
+func (l *listing) tellingColumns() (out []runs.Column) {
+	var metrics []string
+	for _, u := range l.uses {
+		if u.Kind == tracking.KindMetric {
+			metrics = append(metrics, u.Name)
+		}
+	}
+	if first := tracking.PrimaryMetric(l.experiment, metrics); first != "" {
+		metrics = append([]string{first}, slices.DeleteFunc(metrics, func(m string) bool { return m == first })...)
+	}
+	for _, m := range metrics[:min(mostMetrics, len(metrics))] {
+		out = append(out, runs.Column{ID: "metrics." + m, Number: true})
+	}
+	for _, u := range l.uses {
+		same := u.Values == 1 && u.Runs == l.newest && l.newest > 1
+		if u.Kind == tracking.KindParam && !same && len(out) < mostColumns { // the same everywhere tells nothing
+			out = append(out, runs.Column{ID: "params." + u.Name})
+		}
+	}
+	return out
+}
+
+func columnKeys(cs []runs.Column) *tracking.Columns {
+	keys := &tracking.Columns{}
+	for _, c := range cs {
+		switch c.Kind() {
+		case "metrics":
+			keys.Metrics = append(keys.Metrics, c.Name())
+		case "params":
+			keys.Params = append(keys.Params, c.Name())
+		case "tags":
+			keys.Tags = append(keys.Tags, c.Name())
+		}
+	}
+	return keys
+}
+
+// mostChildren is how many children of one run a tree shows.
+const mostChildren = 100
+
+// findChildren puts the children of the open runs below them and counts those of the others.
+func (l *listing) findChildren(tx *storage.Tx) (err error) {
+	l.depth = map[string]int{}
+	items := l.page.Items
+	for level := 0; level < mostDepth; level++ {
+		var next []tracking.Run
+		grew := false
+		for _, run := range items {
+			next = append(next, run)
+			if l.depth[run.ID] != level || !slices.Contains(l.state.Open, run.ID) {
+				continue
+			}
+			q := l.query
+			q.Filter, q.StartedAfter, q.After, q.Limit, q.Parent = nil, 0, "", mostChildren, &run.ID
+			children, err := tracking.SearchRuns(l.r.Ctx(), tx, l.r.Grant, q)
+			if err != nil {
+				return err
+			}
+			for _, child := range children.Items {
+				l.depth[child.ID] = level + 1
+				next, grew = append(next, child), true
+			}
+		}
+		items = next
+		if !grew {
+			break
+		}
+	}
+	l.page.Items = items
+	ids := make([]string, len(items))
+	for i, run := range items {
+		ids[i] = run.ID
+	}
+	l.children, err = tx.ChildCounts(l.r.Ctx(), ids)
+	return err
+}
+
+// mostDepth bounds how deep a tree is shown: tags may make a circle.
+const mostDepth = 5
+
+func (l *listing) findGroups(tx *storage.Tx) (err error) {
+	kind, key, _ := strings.Cut(l.state.Group, ".")
+	by := tracking.Key{Kind: strings.TrimSuffix(kind, "s"), Name: key}
+	l.groups, err = tracking.GroupRuns(l.r.Ctx(), tx, l.r.Grant, l.query, by, l.query.Only.Metrics)
+	if domain.KindOf(err) == domain.Invalid { // the table is shown without groups
+		l.fault, err = component.FilterProblem{Message: said(l.r.Ctx(), err), At: -1}, nil
+		l.state.Group = ""
+		return nil
+	}
+	l.columns = slices.DeleteFunc(l.columns, func(c runs.Column) bool { return c.Kind() != "metrics" })
+	return err
+}
+
+// view is the page.
+func (l *listing) view() runs.ListView {
+	r, e := l.r, l.experiment
+	v := runs.ListView{
+		State: l.state, Problem: l.fault, Columns: l.columns, Total: l.activity.Runs, TrackingURI: r.Absolute(""),
+		CanWrite: may(r, access.RunWrite), CanDelete: may(r, access.RunDelete),
+		FirstUse: len(l.page.Items) == 0 && l.state.Plain() && !l.trash && l.fault.Message == "",
+	}
+	v.Experiment = l.head()
+	for _, u := range l.uses {
+		if u.Kind == tracking.KindParam {
+			v.Keys = append(v.Keys, "params."+u.Name)
+		}
+	}
+	for _, saved := range l.views {
+		v.Views = append(v.Views, runs.SavedView{
+			ID: saved.ID, Name: saved.Name, URL: viewURL(saved), Shared: saved.Shared, Standard: saved.Standard, Current: saved.ID == l.state.Saved,
+			Mine: saved.Owner == r.Grant.Actor().ID || saved.Shared && v.CanWrite,
+		})
+	}
+	if l.state.Group != "" {
+		v.Groups = l.groupRows()
+		return v
+	}
+	cells := l.cells()
+	for i, run := range l.page.Items {
+		row := runs.Row{
+			ID: run.ID, Name: cmp.Or(run.Name, run.ID), Status: string(run.Status), Start: instant(run.StartTime), Duration: duration(r, run),
+			User: cmp.Or(run.UserID, l.names[run.CreatedBy]), Cells: cells[i], Deleted: run.Deleted(), Trend: l.trends[run.ID],
+			Depth: l.depth[run.ID], Children: l.children[run.ID], Open: slices.Contains(l.state.Open, run.ID), Best: run.ID == l.best,
+		}
+		if row.User != "" && !slices.Contains(v.Users, row.User) && run.UserID != "" {
+			v.Users = append(v.Users, row.User)
+		}
+		v.Rows = append(v.Rows, row)
+	}
+	v.Pager = pager(r, l.page.Next, "/experiments/"+url.PathEscape(e.ID), "#runs")
+	v.Pager.Shown = runs.Shown(r.Ctx(), len(v.Rows), -1)
+	return v
+}
+
+func (l *listing) head() runs.Experiment {
+	e := l.experiment
+	head := runs.Experiment{
+		ID: e.ID, Name: e.Name, Location: e.ArtifactLocation, CreatedBy: l.names[e.CreatedBy], Created: instant(e.CreatedAt),
 		Tags: shownTags(e.Tags), Deleted: e.Deleted(), Default: e.ID == "0",
 	}
 	for _, t := range e.Tags {
 		if t.Key == tracking.TagNote {
-			v.Experiment.Description = t.Value
+			head.Description = t.Value
 		}
 	}
-	v.Columns = columns(page.Items)
-	cells := cells(r, page.Items, v.Columns)
-	for i, run := range page.Items {
-		v.Rows = append(v.Rows, runs.Row{
-			ID: run.ID, Name: run.Name, Status: string(run.Status), Start: instant(run.StartTime), Duration: duration(r, run),
-			User: cmp.Or(run.UserID, names[run.CreatedBy]), Cells: cells[i], Deleted: run.Deleted(),
-		})
-	}
-	path := "/experiments/" + e.ID
-	if v.FirstUse = len(v.Rows) == 0 && v.Filter == "" && v.View == "active" && q.After == ""; v.FirstUse {
-		q.View, q.Limit = tracking.DeletedOnly, 1
-		trash, err := route.Read(r, func(tx *storage.Tx) (tracking.Page[tracking.Run], error) {
-			return tracking.SearchRuns(r.Ctx(), tx, r.Grant, q)
-		})
-		if err != nil {
-			return err
-		}
-		v.FirstUse = len(trash.Items) == 0
-	}
-	v.Pager = pager(r, page.Next, path, "#runs")
-	v.Pager.Shown = runs.Shown(r.Ctx(), len(v.Rows), -1)
-	return r.Render(filterStatus(r, v.Problem), runs.List(v))
+	return head
 }
 
-// The columns a table opens with: the metrics that most runs have, then the parameters that differ.
-const (
-	mostMetrics = 6
-	mostColumns = 12
-)
-
-func columns(rs []tracking.Run) (out []runs.Column) {
-	metrics, params, values := map[string]int{}, map[string]int{}, map[string]map[string]bool{}
-	for _, r := range rs {
-		for _, m := range r.Metrics {
-			if !strings.HasPrefix(m.Key, "system/") {
-				metrics[m.Key]++
-			}
-		}
-		for _, p := range r.Params {
-			params[p.Key]++
-			if values[p.Key] == nil {
-				values[p.Key] = map[string]bool{}
-			}
-			values[p.Key][p.Value] = true
-		}
-	}
-	for key, n := range params {
-		if len(values[key]) == 1 && (n == len(rs) && len(rs) > 1) {
-			delete(params, key) // the same everywhere tells nothing
-		}
-	}
-	for _, k := range mostUsed(metrics, mostMetrics) {
-		out = append(out, runs.Column{Name: k, Metric: true})
-	}
-	for _, k := range mostUsed(params, mostColumns-len(out)) {
-		out = append(out, runs.Column{Name: k})
-	}
-	return out
-}
-
-func mostUsed(count map[string]int, n int) []string {
-	keys := make([]string, 0, len(count))
-	for k := range count {
-		keys = append(keys, k)
-	}
-	slices.SortFunc(keys, func(a, b string) int {
-		return cmp.Or(cmp.Compare(count[b], count[a]), cmp.Compare(a, b))
-	})
-	return keys[:min(n, len(keys))]
-}
-
-// cells are the values under columns, metrics with one number of decimals a column.
-func cells(r *route.Request, rs []tracking.Run, cols []runs.Column) [][]component.Cell {
+// cells are the values under the columns, metrics with one number of decimals a column.
+func (l *listing) cells() [][]component.Cell {
+	rs := l.page.Items
 	out := make([][]component.Cell, len(rs))
 	for i := range out {
-		out[i] = make([]component.Cell, len(cols))
+		out[i] = make([]component.Cell, len(l.columns))
 	}
-	for c, col := range cols {
-		numbers := make([]*float64, len(rs))
-		for i, run := range rs {
-			if col.Metric {
-				if at := slices.IndexFunc(run.Metrics, func(m tracking.Metric) bool { return m.Key == col.Name }); at >= 0 {
-					numbers[i] = &run.Metrics[at].Value
+	for c, col := range l.columns {
+		if col.Kind() == "metrics" {
+			numbers := make([]*float64, len(rs))
+			for i := range rs {
+				numbers[i] = metricValue(&rs[i], col.Name())
+			}
+			for i, text := range format.Column(l.r.Ctx(), numbers) {
+				out[i][c] = component.Cell{Text: text, Number: true}
+				if numbers[i] != nil {
+					out[i][c].Full = exact(*numbers[i])
 				}
-				continue
 			}
-			out[i][c] = component.Cell{Text: format.Missing}
-			if at := slices.IndexFunc(run.Params, func(p tracking.Param) bool { return p.Key == col.Name }); at >= 0 {
-				out[i][c] = component.Cell{Text: run.Params[at].Value, Full: run.Params[at].Value, Mono: true}
-			}
-		}
-		if !col.Metric {
-			cols[c].Number = allNumbers(out, c)
 			continue
 		}
-		for i, text := range format.Column(r.Ctx(), numbers) {
-			out[i][c] = component.Cell{Text: text, Number: true}
-			if numbers[i] != nil {
-				out[i][c].Full = exact(*numbers[i])
+		for i := range rs {
+			out[i][c] = component.Cell{Text: format.Missing}
+			if text, ok := textValue(rs[i], col); ok {
+				out[i][c] = component.Cell{Text: cellText(text), Full: text, Mono: true}
 			}
 		}
+		l.columns[c].Number = allNumbers(out, c)
 	}
 	return out
+}
+
+// cellText leaves of a long value what fits a cell; the page would carry thousands of characters nobody sees.
+func cellText(s string) string {
+	const most = 120
+	if len(s) <= most {
+		return s
+	}
+	return strings.ToValidUTF8(s[:most], "") + "…"
+}
+
+func metricValue(run *tracking.Run, key string) *float64 {
+	if at := slices.IndexFunc(run.Metrics, func(m tracking.Metric) bool { return m.Key == key }); at >= 0 {
+		return &run.Metrics[at].Value
+	}
+	return nil
+}
+
+func textValue(run tracking.Run, c runs.Column) (string, bool) {
+	if c.Kind() == "tags" {
+		at := slices.IndexFunc(run.Tags, func(t tracking.Tag) bool { return t.Key == c.Name() })
+		if at < 0 {
+			return "", false
+		}
+		return run.Tags[at].Value, true
+	}
+	at := slices.IndexFunc(run.Params, func(p tracking.Param) bool { return p.Key == c.Name() })
+	if at < 0 {
+		return "", false
+	}
+	return run.Params[at].Value, true
 }
 
 // allNumbers puts the values in column c at the right if each of them is a number.
@@ -201,6 +436,173 @@ func allNumbers(rows [][]component.Cell, c int) bool {
 	return some
 }
 
+// groupRows are mean ± standard deviation of each metric, by group, a column's figures with the same decimals.
+func (l *listing) groupRows() []runs.GroupRow {
+	ctx := l.r.Ctx()
+	out := make([]runs.GroupRow, len(l.groups))
+	for i, g := range l.groups {
+		out[i] = runs.GroupRow{Value: cellText(g.Value), Missing: g.Missing, Runs: format.Count(ctx, int64(g.Runs)), URL: l.groupURL(g)}
+	}
+	for _, c := range l.columns {
+		means, stds := make([]*float64, len(l.groups)), make([]*float64, len(l.groups))
+		for i, g := range l.groups {
+			m := g.Metrics[c.Name()]
+			if m.N > 0 {
+				means[i] = &m.Mean
+			}
+			if std, ok := m.Std(); ok && !math.IsInf(std, 0) {
+				stds[i] = &std
+			}
+		}
+		meanTexts, stdTexts := format.Column(ctx, means), format.Column(ctx, stds)
+		for i, g := range l.groups {
+			m := g.Metrics[c.Name()]
+			cell := component.Cell{Number: true, Text: meanTexts[i]}
+			if means[i] != nil {
+				cell.Full = i18n.T(ctx, "runs.group_cell", m.N, exact(m.Min), exact(m.Max))
+			}
+			if stds[i] != nil {
+				cell.Text += " ± " + stdTexts[i]
+			}
+			out[i].Cells = append(out[i].Cells, cell)
+		}
+	}
+	return out
+}
+
+// groupURL leads to the runs of a group.
+func (l *listing) groupURL(g tracking.Group) string {
+	condition := runs.KeyName(l.state.Group) + " = '" + strings.ReplaceAll(g.Value, "'", "''") + "'"
+	if g.Missing {
+		condition = runs.KeyName(l.state.Group) + " IS NULL"
+	}
+	return l.state.With(func(s *runs.State) {
+		if s.Filter != "" {
+			condition = "(" + s.Filter + ") AND " + condition
+		}
+		s.Filter, s.Group = condition, ""
+	})
+}
+
+// viewURL is the address that a saved view stands for.
+func viewURL(v tracking.SavedView) string {
+	q, err := url.ParseQuery(v.Query)
+	if err != nil {
+		q = url.Values{}
+	}
+	s := runs.ParseState(v.ExperimentID, q)
+	s.Saved, s.Token = v.ID, ""
+	return s.URL()
+}
+
+func openView(r *route.Request) error {
+	v, err := route.Read(r, func(tx *storage.Tx) (tracking.SavedView, error) {
+		return tracking.ViewByID(r.Ctx(), tx, r.Grant, r.Param("view"))
+	})
+	if err != nil {
+		return err
+	}
+	return see(r, viewURL(v))
+}
+
+func saveView(r *route.Request) error {
+	q, err := url.ParseQuery(r.FormValue("query"))
+	if err != nil {
+		return domain.Fail(domain.Invalid, "form.unreadable", "the form could not be read: send it again")
+	}
+	state := runs.ParseState(r.Param("id"), q)
+	state.Saved, state.Token = "", ""
+	v, err := route.Write(r, func(tx *storage.Tx) (tracking.SavedView, error) {
+		v := tracking.SavedView{
+			ID: cmp.Or(r.FormValue("id"), storage.NewID(tx.Now())), ExperimentID: r.Param("id"), Name: form(r, "name"),
+			Shared: r.FormValue("shared") != "", Standard: r.FormValue("standard") != "", Query: state.Values().Encode(),
+		}
+		return tracking.SaveView(r.Ctx(), tx, r.Grant, v, tx.Now())
+	})
+	if err != nil {
+		return err
+	}
+	flash(r, "flash.view_saved", v.Name)
+	return see(r, viewURL(v))
+}
+
+func deleteView(r *route.Request) error {
+	v, err := route.Write(r, func(tx *storage.Tx) (tracking.SavedView, error) {
+		return tracking.DeleteView(r.Ctx(), tx, r.Grant, r.Param("view"))
+	})
+	if err != nil {
+		return err
+	}
+	flash(r, "flash.view_deleted", v.Name)
+	return see(r, runs.State{Experiment: v.ExperimentID, Saved: "none"}.URL())
+}
+
+// chosen are the runs that a form ticked.
+func chosen(r *route.Request) ([]string, error) {
+	values, err := r.FormParams()
+	if err != nil {
+		return nil, domain.Fail(domain.Invalid, "form.unreadable", "the form could not be read: send it again")
+	}
+	ids := slices.Clone(values["run"])
+	slices.Sort(ids)
+	return slices.Compact(ids), nil
+}
+
+// bulk does one act to the ticked runs, all or none, and comes back to the table.
+func bulk(r *route.Request, said string, act func(tx *storage.Tx, run string) error) error {
+	ids, err := chosen(r)
+	if err != nil {
+		return err
+	}
+	if err := route.Do(r, func(tx *storage.Tx) error {
+		if err := r.Grant.Need(r.Grant.Perm(), r.Grant.Workspace()); err != nil {
+			return err
+		}
+		return tracking.Bulk(ids, func(id string) error { return act(tx, id) })
+	}); err != nil {
+		return err
+	}
+	flashN(r, said, int64(len(ids)))
+	return see(r, back(r, "/experiments/"+url.PathEscape(r.Param("id"))))
+}
+
+func tagRuns(r *route.Request) error {
+	b := tracking.Batch{Tags: []tracking.Tag{{Key: form(r, "key"), Value: r.FormValue("value")}}}
+	if err := b.Check(); err != nil {
+		return err
+	}
+	return bulk(r, "flash.runs_tagged", func(tx *storage.Tx, run string) error { return tracking.Log(r.Ctx(), tx, r.Grant, run, b) })
+}
+
+func deleteRuns(r *route.Request) error {
+	return bulk(r, "flash.runs_deleted", func(tx *storage.Tx, run string) error { return tracking.DeleteRun(r.Ctx(), tx, r.Grant, run, tx.Now()) })
+}
+
+func restoreRuns(r *route.Request) error {
+	return bulk(r, "flash.runs_restored", func(tx *storage.Tx, run string) error { return tracking.RestoreRun(r.Ctx(), tx, r.Grant, run) })
+}
+
+// listKeys answers completion and pickers: keys of the experiment that contain q, as JSON.
+func listKeys(r *route.Request) error {
+	const most = 50
+	keys, err := route.Read(r, func(tx *storage.Tx) ([]tracking.Key, error) {
+		return tracking.KeysOf(r.Ctx(), tx, r.Grant, r.Param("id"), strings.TrimSuffix(r.QueryParam("kind"), "s"), r.QueryParam("q"), most)
+	})
+	if err != nil {
+		return err
+	}
+	names := make([]string, len(keys))
+	for i, k := range keys {
+		names[i] = k.Kind + "s." + k.Name
+	}
+	return r.JSON(http.StatusOK, names)
+}
+
+// more is a grant for another permission than the route's, for pages that show several kinds of things.
+func more(r *route.Request, p access.Perm) (access.Grant, error) {
+	return access.Authorize(r.Grant.Actor(), p, r.Grant.Workspace(), r.Grant.Origin())
+}
+
 func exact(v float64) string { return strconv.FormatFloat(v, 'g', -1, 64) }
 
 func duration(r *route.Request, run tracking.Run) string {
@@ -215,233 +617,4 @@ func duration(r *route.Request, run tracking.Run) string {
 		end = time.Now().UnixMilli()
 	}
 	return format.Duration(r.Ctx(), time.Duration(end-run.StartTime)*time.Millisecond)
-}
-
-func showRun(r *route.Request) error {
-	v, err := runView(r)
-	if err != nil {
-		return err
-	}
-	return r.Render(http.StatusOK, runs.Show(v))
-}
-
-// How much a page shows of what may be endless.
-const (
-	overviewCharts = 4
-	mostTiles      = 4
-	chartPoints    = 500
-	trendPoints    = 60
-)
-
-func runView(r *route.Request) (v runs.ShowView, err error) {
-	seeing, err := more(r, access.ExperimentRead)
-	if err != nil {
-		return v, err
-	}
-	reading, err := more(r, access.RunRead) // a refused form shows the page too
-	if err != nil {
-		return v, err
-	}
-	v.Tab = r.QueryParam("tab")
-	if !slices.Contains([]string{runs.TabCharts, runs.TabParameters, runs.TabArtifacts, runs.TabModels}, v.Tab) {
-		v.Tab = runs.TabOverview
-	}
-	var run, parent tracking.Run
-	var e tracking.Experiment
-	curves := map[string][]tracking.Metric{}
-	var models []tracking.LoggedModel
-	if err := r.DB.Read(r.Ctx(), reading, func(tx *storage.Tx) error {
-		if run, err = tracking.RunByID(r.Ctx(), tx, reading, r.Param("id")); err != nil {
-			return err
-		}
-		if e, err = tracking.ExperimentByID(r.Ctx(), tx, seeing, run.ExperimentID); err != nil {
-			return err
-		}
-		if id := run.Tag(tracking.TagParent); id != "" {
-			if parent, err = tracking.RunByID(r.Ctx(), tx, reading, id); err != nil {
-				parent = tracking.Run{} // gone for good: the tag alone leads nowhere
-			}
-		}
-		for _, m := range charted(run, v.Tab) {
-			s, err := tracking.SampleHistories(r.Ctx(), tx, reading, tracking.SampleQuery{RunIDs: []string{run.ID}, Key: m.Key, Points: chartPoints})
-			if err != nil {
-				return err
-			}
-			curves[m.Key] = s[0].Points
-		}
-		if models, err = runModels(r, tx, run); err != nil {
-			return err
-		}
-		names, err := tx.NamesOf(r.Ctx(), run.CreatedBy)
-		run.CreatedBy = names[run.CreatedBy]
-		return err
-	}); err != nil {
-		return v, err
-	}
-	fillRun(r, &v, run, e, parent)
-	v.Counts.Models = int64(len(models))
-	for _, m := range models {
-		v.Models = append(v.Models, runs.Model{
-			ID: m.ID, Name: m.Name, Type: m.Type, Status: strings.TrimPrefix(string(m.Status), "LOGGED_MODEL_"), Created: instant(m.CreatedAt),
-		})
-	}
-	if v.Tab == runs.TabCharts {
-		v.ChartsTab = chartsTab(r, run)
-	}
-	if v.Tab == runs.TabOverview {
-		v.Charts = chartGroups(r, charted(run, v.Tab), curves)
-		v.Tiles = tiles(r, run, curves)
-	}
-	if v.Tab == runs.TabArtifacts {
-		v.Artifacts, err = artifacts(r, reading, run)
-	}
-	return v, err
-}
-
-// runModels finds the logged models that a run made; a deleted one is left out.
-func runModels(r *route.Request, tx *storage.Tx, run tracking.Run) (out []tracking.LoggedModel, err error) {
-	g, err := more(r, access.LoggedModelRead)
-	if err != nil {
-		return nil, err
-	}
-	const most = 200
-	for _, ref := range run.Outputs[:min(most, len(run.Outputs))] {
-		m, err := tracking.LoggedModelByID(r.Ctx(), tx, g, ref.ModelID)
-		if err == nil {
-			out = append(out, m)
-		}
-	}
-	return out, nil
-}
-
-func boolInt(b bool) int {
-	if b {
-		return 1
-	}
-	return 0
-}
-
-func fillRun(r *route.Request, v *runs.ShowView, run tracking.Run, e tracking.Experiment, parent tracking.Run) {
-	ctx := r.Ctx()
-	v.ID, v.Name, v.Status, v.Deleted = run.ID, run.Name, string(run.Status), run.Deleted()
-	v.Experiment = runs.Link{Label: e.Name, Path: "/experiments/" + e.ID}
-	if parent.ID != "" {
-		v.Parent = runs.Link{Label: parent.Name, Path: "/runs/" + parent.ID}
-	}
-	v.User, v.Start, v.End, v.Duration = cmp.Or(run.UserID, run.CreatedBy), instant(run.StartTime), instant(run.EndTime), duration(r, run)
-	v.Source, v.SourceType = run.Tag(tracking.TagSource), run.Tag("mlflow.source.type")
-	v.Commit = run.Tag(tracking.TagCommit)
-	if repo := run.Tag("mlflow.source.git.repoURL"); v.Commit != "" && strings.HasPrefix(repo, "https://") {
-		v.CommitURL = strings.TrimSuffix(repo, ".git") + "/commit/" + url.PathEscape(v.Commit)
-	}
-	v.ArtifactURI, v.Note = run.ArtifactURI, run.Tag(tracking.TagNote)
-	v.CanWrite, v.CanDelete = may(r, access.RunWrite) && !run.Deleted(), may(r, access.RunDelete)
-	v.Counts = runs.Counts{Metrics: int64(len(run.Metrics)), Params: int64(len(run.Params)), Artifacts: -1}
-	for _, p := range run.Params {
-		v.Params = append(v.Params, component.Pair{Key: p.Key, Value: p.Value})
-	}
-	for _, m := range run.Metrics {
-		v.Metrics = append(v.Metrics, runs.Metric{
-			Key: m.Key, Value: format.Number(ctx, m.Value), Full: exact(m.Value), Step: format.Count(ctx, m.Step), At: instant(m.Timestamp),
-		})
-	}
-	v.Tags = shownTags(run.Tags)
-	for _, d := range run.Datasets {
-		row := runs.Dataset{Name: d.Dataset.Name, Digest: d.Dataset.Digest, Source: d.Dataset.Source, SourceType: d.Dataset.SourceType}
-		for _, t := range d.Tags {
-			if t.Key == tracking.TagContext {
-				row.Context = t.Value
-			}
-		}
-		v.Datasets = append(v.Datasets, row)
-	}
-}
-
-func tiles(r *route.Request, run tracking.Run, curves map[string][]tracking.Metric) (out []component.TileProps) {
-	for _, m := range run.Metrics {
-		if strings.HasPrefix(m.Key, "system/") || len(out) == mostTiles {
-			continue
-		}
-		t := component.TileProps{Label: m.Key, Value: format.Number(r.Ctx(), m.Value), Full: exact(m.Value)}
-		for _, p := range tracking.Sample(slices.Clone(curves[m.Key]), trendPoints) {
-			t.Trend = append(t.Trend, p.Value)
-		}
-		out = append(out, t)
-	}
-	return out
-}
-
-// log writes to a run from a form and comes back to it.
-func log(r *route.Request, b tracking.Batch) error {
-	if err := b.Check(); err != nil {
-		return err
-	}
-	if err := route.Do(r, func(tx *storage.Tx) error { return tracking.Log(r.Ctx(), tx, r.Grant, r.Param("id"), b) }); err != nil {
-		return err
-	}
-	flash(r, "flash.saved")
-	return see(r, runPath(r))
-}
-
-func runPath(r *route.Request) string { return "/runs/" + url.PathEscape(r.Param("id")) }
-
-func renameRun(r *route.Request) error {
-	name := form(r, "name")
-	if name == "" {
-		return see(r, runPath(r))
-	}
-	return log(r, tracking.Batch{Tags: []tracking.Tag{{Key: tracking.TagRunName, Value: name}}})
-}
-
-func noteRun(r *route.Request) error {
-	return log(r, tracking.Batch{Tags: []tracking.Tag{{Key: tracking.TagNote, Value: r.FormValue("note")}}})
-}
-
-func tagRun(r *route.Request) error {
-	b := tracking.Batch{Tags: []tracking.Tag{{Key: form(r, "key"), Value: r.FormValue("value")}}}
-	if err := b.Check(); err != nil {
-		v, viewErr := runView(r)
-		if viewErr != nil {
-			return viewErr
-		}
-		v.TagError = said(r.Ctx(), err)
-		return r.Render(http.StatusBadRequest, runs.Show(v))
-	}
-	return log(r, b)
-}
-
-func untagRun(r *route.Request) error {
-	if err := route.Do(r, func(tx *storage.Tx) error {
-		return tracking.DeleteTag(r.Ctx(), tx, r.Grant, r.Param("id"), r.FormValue("key"))
-	}); err != nil {
-		return err
-	}
-	flash(r, "flash.saved")
-	return see(r, runPath(r))
-}
-
-func deleteRun(r *route.Request) error {
-	if err := route.Do(r, func(tx *storage.Tx) error { return tracking.DeleteRun(r.Ctx(), tx, r.Grant, r.Param("id"), tx.Now()) }); err != nil {
-		return err
-	}
-	flash(r, "flash.run_deleted")
-	return see(r, runPath(r))
-}
-
-func restoreRun(r *route.Request) error {
-	if err := route.Do(r, func(tx *storage.Tx) error { return tracking.RestoreRun(r.Ctx(), tx, r.Grant, r.Param("id")) }); err != nil {
-		return err
-	}
-	flash(r, "flash.restored")
-	return see(r, runPath(r))
-}
-
-func showImage(r *route.Request) error {
-	a, err := download.Find(r, r.QueryParam("path"), func(tx *storage.Tx) (string, error) {
-		return tracking.RunRoot(r.Ctx(), tx, r.Grant, access.RunRead, r.Param("id"))
-	})
-	if err != nil {
-		return err
-	}
-	return download.Inline(r, a)
 }

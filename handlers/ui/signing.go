@@ -124,7 +124,7 @@ func (p pages) setUp(r *route.Request) error {
 		return err
 	}
 	flash(r, "flash.setup_done")
-	return see(r, "/experiments")
+	return see(r, "/")
 }
 
 // problems collects what is wrong with a name and a new password typed twice.

@@ -19,17 +19,20 @@ import (
 	"github.com/slipway-ml/slipway/web/layout"
 )
 
-// pages know the door, for signing in and out.
-type pages struct{ door *identity.Door }
+// pages know the door, for signing in and out, and what their readers follow.
+type pages struct {
+	door     *identity.Door
+	watchers *watchers
+}
 
 // Table is every page and form.
 func Table(door *identity.Door) []route.Route {
-	p := pages{door}
+	p := pages{door, &watchers{all: map[string]*watch{}}}
 	var out []route.Route
-	for _, t := range [][]route.Route{p.signing(), preferences, experimentPages, runPages, comparePages, seriesPages, modelPages, p.account(), userPages} {
+	for _, t := range [][]route.Route{p.signing(), preferences, homePages, searchPages, experimentPages, aboutPages, runsPages, runPages, comparePages, seriesPages, modelPages, p.account(), userPages} {
 		out = append(out, t...)
 	}
-	return route.Around(out, p.framed)
+	return append(route.Around(out, p.framed), p.live()...)
 }
 
 // framed gives a page its frame: who reads it, in what language, and what the last act did.
@@ -60,8 +63,8 @@ func shell(c echo.Context, app *route.App, a access.Actor, workspace string, loc
 	u := *c.Request().URL
 	return layout.Shell{
 		Lang:  i18n.Match(c.Request().Header.Get("Accept-Language"), prefs.Lang),
-		Theme: prefs.Theme, Density: prefs.Density, Base: app.Prefix,
-		UserName: a.Name, SignedIn: !a.Anonymous() && !local, Admin: a.May(access.UserRead, workspace), LocalMode: local,
+		Theme: prefs.Theme, Density: prefs.Density, Zone: prefs.Zone, TZ: prefs.Location(), Base: app.Prefix,
+		UserName: a.Name, SignedIn: !a.Anonymous() && !local, Admin: a.May(access.UserRead, workspace), Writer: a.May(access.ExperimentWrite, workspace), LocalMode: local,
 		Workspace: workspace, Version: app.Version, Path: u.RequestURI(), RequestID: route.ID(c), Now: time.Now(),
 	}
 }
@@ -69,11 +72,16 @@ func shell(c echo.Context, app *route.App, a access.Actor, workspace string, loc
 const flashCookie = "slipway_flash"
 
 // flash keeps a word on what was done for the next page.
-func flash(r *route.Request, key string, args ...any) {
+func flash(r *route.Request, key string, args ...any) { keepFlash(r, i18n.T(r.Ctx(), key, args...)) }
+
+func keepFlash(r *route.Request, text string) {
 	r.SetCookie(&http.Cookie{
-		Name: flashCookie, Value: url.QueryEscape(i18n.T(r.Ctx(), key, args...)), Path: r.Prefix + "/", MaxAge: 30, HttpOnly: true, SameSite: http.SameSiteLaxMode, Secure: r.Secure(),
+		Name: flashCookie, Value: url.QueryEscape(text), Path: r.Prefix + "/", MaxAge: 30, HttpOnly: true, SameSite: http.SameSiteLaxMode, Secure: r.Secure(),
 	})
 }
+
+// flashN is flash for n things.
+func flashN(r *route.Request, key string, n int64) { keepFlash(r, i18n.N(r.Ctx(), key, n)) }
 
 func takeFlash(r *route.Request) (f layout.Flash) {
 	cookie, err := r.Cookie(flashCookie)
@@ -96,7 +104,7 @@ func local(r *route.Request, next string) string {
 	next = strings.TrimPrefix(next, r.Prefix)
 	u, err := url.Parse(next)
 	if err != nil || u.IsAbs() || u.Host != "" || !strings.HasPrefix(next, "/") || strings.HasPrefix(next, "//") || strings.ContainsAny(next, "\\\r\n\t") {
-		return "/experiments"
+		return "/"
 	}
 	return next
 }
@@ -118,11 +126,10 @@ func words(ctx context.Context, err error) (string, bool) {
 func form(r *route.Request, name string) string { return strings.TrimSpace(r.FormValue(name)) }
 
 var preferences = []route.Route{
-	route.GET("/", access.Public, func(r *route.Request) error { return see(r, "/experiments") }),
 	route.POST("/preferences", access.Public, savePreferences),
 }
 
-// savePreferences keeps theme, density and language in a cookie: they belong to the browser.
+// savePreferences keeps theme, density, language and time zone in a cookie: they belong to the browser.
 func savePreferences(r *route.Request) error {
 	values, err := r.FormParams()
 	if err != nil {

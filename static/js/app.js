@@ -40,6 +40,9 @@
     document.cookie = `slipway_prefs=${encodeURIComponent(all)}; path=${root.dataset.base}/; max-age=31536000; samesite=lax`
       + (location.protocol === 'https:' ? '; secure' : '');
   };
+  // The server writes times in the zone that the browser is in.
+  const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
+  if (zone && prefs().get('zone') !== zone) keep('zone', zone);
   const paint = () => {
     $$('[data-toggle-theme]').forEach((b) => { b.setAttribute('aria-pressed', String(dark())); b.value = dark() ? 'light' : 'dark'; });
     $$('[data-pref]').forEach((b) => b.setAttribute('aria-pressed', String((root.dataset[b.name] ?? '') === b.value)));
@@ -82,10 +85,103 @@
   document.addEventListener('click', (event) => {
     const button = event.target.closest?.('button');
     if (!button) return;
+    if (button.dataset.press) { press(button.dataset.press); return; }
     if (button.dataset.copy) copy(button);
     if (button.dataset.toggleTheme !== undefined || button.dataset.pref !== undefined) { event.preventDefault(); choose(button); }
     if (!nativeCommands && button.hasAttribute('commandfor')) command(button);
   });
+
+  // ---- Command menu: a combobox whose choices are commands of this page and answers of the server ----
+  const menu = () => $('#palette');
+  const openMenu = () => { if (menu() && !menu().open && !$('dialog:modal')) menu().showModal(); };
+  const press = (selector) => {
+    menu()?.close();
+    const control = $(selector);
+    if (control?.hasAttribute('commandfor')) document.getElementById(control.getAttribute('commandfor'))?.showModal();
+    else control?.click();
+  };
+  const options = () => $$('#palette-list [role=option]').filter((o) => !o.hidden);
+  const point = (option) => {
+    $$('#palette-list [aria-selected=true]').forEach((o) => o.setAttribute('aria-selected', 'false'));
+    option?.setAttribute('aria-selected', 'true');
+    option?.scrollIntoView({ block: 'nearest' });
+    if (option) $('#palette-words').setAttribute('aria-activedescendant', option.id);
+    else $('#palette-words').removeAttribute('aria-activedescendant');
+  };
+  const pointed = () => $('#palette-list [aria-selected=true]');
+  let asked, typed; // the question under way, and the one that waits for the next letter
+  let waiting = false, hurry = false; // for an answer to the words as they are; Enter was pressed before it came
+  const take = () => (pointed() ? pointed().click() : $('#palette form').requestSubmit());
+  const showFound = (html, words) => {
+    $('#palette-found').innerHTML = html; // written by the server, every name escaped
+    $('#palette-none').hidden = options().length > 0 || !words;
+    point(options()[0]);
+    waiting = false;
+    if (hurry) take();
+    hurry = false;
+  };
+  const ask = async (words) => {
+    asked = new AbortController(); // an answer to earlier words is never shown
+    const { signal } = asked;
+    try {
+      const answer = await fetch(`${$('#palette-found').dataset.from}?${new URLSearchParams({ q: words })}`, { signal, headers: { 'HX-Request': 'true', 'HX-Target': 'palette-found' } });
+      if (answer.redirected) { location.assign(location.href); return; } // signed out meanwhile
+      const html = answer.ok ? await answer.text() : '';
+      if (!signal.aborted && menu()?.open) showFound(html, words);
+    } catch (e) {
+      if (e.name !== 'AbortError') alertUser($('#toasts')?.dataset.offline ?? '');
+    }
+  };
+  const lookUp = (input) => {
+    clearTimeout(typed);
+    asked?.abort();
+    const only = input.value.trimStart().startsWith('>');
+    const words = (only ? input.value.trimStart().slice(1) : input.value).trim();
+    const parts = words.toLowerCase().split(/\s+/);
+    $$('#palette-commands [role=option]').forEach((o) => { o.hidden = !parts.every((part) => o.textContent.toLowerCase().includes(part)); });
+    $('#palette-commands').hidden = $$('#palette-commands [role=option]').every((o) => o.hidden);
+    if (only || !words) showFound('', words);
+    else {
+      point(pointed()?.hidden ? options()[0] : pointed() ?? options()[0]);
+      waiting = true;
+      typed = setTimeout(() => ask(words), 120);
+    }
+  };
+  document.addEventListener('input', (event) => { if (event.target.id === 'palette-words') lookUp(event.target); });
+  document.addEventListener('keydown', (event) => {
+    if (event.target.id !== 'palette-words' || event.isComposing) return;
+    const all = options();
+    const at = all.indexOf(pointed());
+    const to = { ArrowDown: at + 1, ArrowUp: at - 1 }[event.key];
+    if (to !== undefined && all.length) { event.preventDefault(); waiting = false; point(all[(to + all.length) % all.length]); }
+    if (event.key !== 'Enter' || event.ctrlKey || event.metaKey) return;
+    event.preventDefault();
+    if (waiting) hurry = true; else take();
+  });
+  document.addEventListener('click', (event) => { if (event.target.closest?.('#palette a')) menu().close(); });
+  document.addEventListener('toggle', (event) => {
+    if (event.target.id !== 'palette') return;
+    const input = $('#palette-words');
+    if (menu().open) { input.value = ''; lookUp(input); } else { clearTimeout(typed); asked?.abort(); waiting = hurry = false; }
+  }, true);
+  document.addEventListener('keydown', (event) => {
+    if ((event.ctrlKey || event.metaKey) && !event.shiftKey && !event.altKey && event.key.toLowerCase() === 'k' && menu()) { event.preventDefault(); openMenu(); }
+  });
+
+  // ---- What the last act did can be undone for a while; who looks at it or points at it has longer ----
+  const fade = (toast) => {
+    setTimeout(function end() {
+      if (toast.matches(':hover, :focus-within')) setTimeout(end, 2000);
+      else toast.remove();
+    }, Number(toast.dataset.lasts));
+  };
+
+  // An address may name a dialog of its page.
+  const openNamed = () => {
+    const dialog = location.hash.length > 1 && document.getElementById(location.hash.slice(1));
+    if (dialog instanceof HTMLDialogElement && !dialog.open) dialog.showModal();
+  };
+  addEventListener('hashchange', openNamed);
 
   // A form that was sent is not sent twice.
   document.addEventListener('submit', (event) => {
@@ -127,6 +223,7 @@
   };
   const shortcuts = {
     '?': () => { const help = $('#shortcuts'); if (help && !help.open) help.showModal(); },
+    '/': openMenu,
     f: () => { const input = $('[data-filter]'); input?.focus(); input?.select(); },
     j: () => moveRow(1),
     k: () => moveRow(-1),
@@ -193,6 +290,8 @@
     // A dialog that came back with errors is open already: make it modal.
     $$('dialog[open]').filter((d) => !d.matches(':modal')).forEach((d) => { d.close(); d.showModal(); });
     forgetPages();
+    openNamed();
+    $$('.toast[data-lasts]').forEach(fade);
     const keys = $('#keys-on');
     if (keys) keys.checked = !keysOff();
   };

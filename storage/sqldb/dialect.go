@@ -25,6 +25,15 @@ func (db *DB) Like(column, placeholder string, fold bool) string {
 	}
 }
 
+// Contains is the condition that text matches the pattern in placeholder, with % and _, which a backslash makes plain,
+// without regard to the case of ASCII letters. It is the quick form of Like, for walking a whole index.
+func (db *DB) Contains(text, placeholder string) string {
+	if db.Engine == Postgres {
+		return text + " ILIKE " + placeholder + ` ESCAPE '\'`
+	}
+	return text + " LIKE " + placeholder + ` ESCAPE '\'`
+}
+
 // NextSeries is the expression for a series number not used before, for the i-th row (from 1) of a statement.
 func (db *DB) NextSeries(i int) string {
 	if db.Engine == Postgres {

@@ -7,13 +7,13 @@ import (
 	"strings"
 )
 
-// The box of a sparkline, in pixels, with room for the dot at its end.
+// The box of a sparkline, in pixels, with room for the width of its line.
 const (
 	sparkWidth, sparkHeight, sparkInset = 72.0, 22.0, 2.0
 	sparkPoints                         = 40 // more than this cannot be told apart
 )
 
-type sparkCurve struct{ line, area, endX, endY string }
+type sparkCurve struct{ line, area string }
 
 // spark scales values into the box. Values that are not numbers are left out.
 func spark(values []float64) (sparkCurve, bool) {
@@ -25,18 +25,19 @@ func spark(values []float64) (sparkCurve, bool) {
 	low, high := slices.Min(values), slices.Max(values)
 	var points []string
 	var c sparkCurve
+	end := ""
 	for i, v := range values {
 		x := sparkInset + float64(i)/float64(len(values)-1)*(sparkWidth-2*sparkInset)
 		y := sparkHeight / 2
 		if high > low {
 			y = sparkHeight - sparkInset - (v/2-low/2)/(high/2-low/2)*(sparkHeight-2*sparkInset)
 		}
-		c.endX, c.endY = coordinate(x), coordinate(y)
-		points = append(points, c.endX+","+c.endY)
+		end = coordinate(x)
+		points = append(points, end+","+coordinate(y))
 	}
 	c.line = strings.Join(points, " ")
 	bottom := coordinate(sparkHeight)
-	c.area = "M" + coordinate(sparkInset) + "," + bottom + " L" + strings.Join(points, " L") + " L" + c.endX + "," + bottom + "Z"
+	c.area = "M" + coordinate(sparkInset) + "," + bottom + " L" + strings.Join(points, " L") + " L" + end + "," + bottom + "Z"
 	return c, true
 }
 

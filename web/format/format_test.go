@@ -126,7 +126,7 @@ func TestTime(t *testing.T) {
 			t.Errorf("%v: %q, want %q", c.at, got, c.want)
 		}
 	}
-	want := Instant{Short: "11 nov 2026", Full: "11 nov 2026, 00:30:00 CET", ISO: "2026-11-10T23:30:00Z"}
+	want := Instant{Short: "11 nov 2026", Full: "11 nov 2026, 00:30:00 CET · 10 nov 2026, 23:30:00 UTC", ISO: "2026-11-10T23:30:00Z"}
 	if got := Time(With(it, now, rome), time.Date(2026, 11, 10, 23, 30, 0, 0, time.UTC)); got != want {
 		t.Errorf("got %+v, want %+v", got, want)
 	}

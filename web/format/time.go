@@ -43,9 +43,18 @@ func Time(ctx context.Context, t time.Time) Instant {
 	local := t.In(c.zone)
 	return Instant{
 		Short: relative(ctx, c.now.Sub(t), local, c.now.IsZero()),
-		Full:  Date(ctx, local) + ", " + local.Format("15:04:05 MST"),
+		Full:  full(ctx, local),
 		ISO:   t.UTC().Format(time.RFC3339),
 	}
+}
+
+// full is a moment to the second in the reader's zone and, where that is another, in UTC.
+func full(ctx context.Context, local time.Time) string {
+	exact := func(t time.Time) string { return Date(ctx, t) + ", " + t.Format("15:04:05 MST") }
+	if _, offset := local.Zone(); offset == 0 {
+		return exact(local)
+	}
+	return exact(local) + " · " + exact(local.UTC())
 }
 
 // Date writes the day of t in t's own zone: 18 Nov 2026.

@@ -34,7 +34,7 @@ func TestLanguagesHaveTheSameVerbs(t *testing.T) {
 }
 
 var (
-	literal  = regexp.MustCompile(`(?:i18n\.(T|N)\((?:ctx|r\.Ctx\(\))|\bflash\(r), "([^"]+)"`)
+	literal  = regexp.MustCompile(`(?:i18n\.(T|N)\((?:ctx|r\.Ctx\(\))|\bflash(N?)\(r), "([^"]+)"`)
 	prefixed = regexp.MustCompile(`i18n\.(T|N)\((?:ctx|r\.Ctx\(\)), "([^"]+\.)" ?\+`)
 	mention  = regexp.MustCompile(`"([a-z_0-9]+(?:\.[a-z_0-9]+)+)"`)
 )
@@ -46,7 +46,7 @@ func TestKeysAreUsedAndExist(t *testing.T) {
 	use := func(key string) { used[key] = true }
 	for path, text := range sources(t) {
 		for _, m := range literal.FindAllStringSubmatch(text, -1) {
-			kind, key := m[1], m[2]
+			kind, key := m[1]+m[2], m[3]
 			switch {
 			case strings.HasSuffix(key, "."):
 			case kind == "N":
@@ -68,6 +68,8 @@ func TestKeysAreUsedAndExist(t *testing.T) {
 		}
 		for _, m := range mention.FindAllStringSubmatch(text, -1) {
 			use(m[1])
+			use(m[1] + ".one") // a plural handed on
+			use(m[1] + ".other")
 		}
 	}
 	for key := range catalogues[Default] {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"net/url"
 	"slices"
+	"sync"
 	"time"
 	"unicode"
 	"unicode/utf8"
@@ -26,13 +27,15 @@ type Shell struct {
 	UserName  string
 	SignedIn  bool
 	Admin     bool
+	Writer    bool // may make experiments
 	LocalMode bool // no account yet: everyone who reaches the server is administrator
 	Workspace string
 	Version   string
 	Path      string // of this request, with its query and without Base
 	RequestID string
 	Now       time.Time
-	TZ        *time.Location // nil is UTC
+	Zone      string         // the browser's own time zone, as far as it is known
+	TZ        *time.Location // in which times are shown; nil is UTC
 	Flash     Flash
 }
 
@@ -64,8 +67,9 @@ func URL(ctx context.Context, path string) templ.SafeURL { return link.To(ctx, p
 // PrefsCookie holds what Prefs.String writes, escaped as one query value. Scripts read and write it too.
 const PrefsCookie = "slipway_prefs"
 
-// Prefs are how one browser wants its pages; empty fields leave the choice to the browser.
-type Prefs struct{ Theme, Density, Lang string }
+// Prefs are how one browser wants its pages; empty fields leave the choice to the browser. Zone is the time zone that
+// the browser is in, by its IANA name; with the clock "utc" times are shown in UTC all the same.
+type Prefs struct{ Theme, Density, Lang, Zone, Clock string }
 
 // ParsePrefs reads the cookie, and ignores what it does not know.
 func ParsePrefs(cookie string) Prefs {
@@ -78,21 +82,50 @@ func ParsePrefs(cookie string) Prefs {
 
 // Change is p with the choices that a form sent; an empty value takes a choice back.
 func (p Prefs) Change(form url.Values) Prefs {
-	change := func(field *string, name string, known ...string) {
-		if v := form.Get(name); form.Has(name) && (v == "" || slices.Contains(known, v)) {
+	change := func(field *string, name string, known func(string) bool) {
+		if v := form.Get(name); form.Has(name) && (v == "" || known(v)) {
 			*field = v
 		}
 	}
-	change(&p.Theme, "theme", "light", "dark")
-	change(&p.Density, "density", "compact")
-	change(&p.Lang, "lang", i18n.Languages...)
+	one := func(of ...string) func(string) bool { return func(v string) bool { return slices.Contains(of, v) } }
+	change(&p.Theme, "theme", one("light", "dark"))
+	change(&p.Density, "density", one("compact"))
+	change(&p.Lang, "lang", one(i18n.Languages...))
+	change(&p.Zone, "zone", func(v string) bool { return location(v) != nil })
+	change(&p.Clock, "clock", one("utc"))
 	return p
+}
+
+// Location is the time zone in which p wants times; nil is UTC.
+func (p Prefs) Location() *time.Location {
+	if p.Clock == "utc" {
+		return nil
+	}
+	return location(p.Zone)
+}
+
+var locations sync.Map // time zones by name; only names that exist are kept, so they are few
+
+// location is the time zone with an IANA name; nil where there is none. The server's own zone is nobody's.
+func location(name string) *time.Location {
+	if known, ok := locations.Load(name); ok {
+		return known.(*time.Location) //nolint:forcetypeassert // nothing else is kept
+	}
+	if name == "" || name == "Local" {
+		return nil
+	}
+	loc, err := time.LoadLocation(name)
+	if err != nil {
+		return nil
+	}
+	locations.Store(name, loc)
+	return loc
 }
 
 // String is the cookie's value.
 func (p Prefs) String() string {
 	values := url.Values{}
-	for name, v := range map[string]string{"theme": p.Theme, "density": p.Density, "lang": p.Lang} {
+	for name, v := range map[string]string{"theme": p.Theme, "density": p.Density, "lang": p.Lang, "zone": p.Zone, "clock": p.Clock} {
 		if v != "" {
 			values.Set(name, v)
 		}
@@ -126,6 +159,7 @@ func navigation(s Shell) []group {
 		settings = append(settings, entry{"users", "nav.users", "/users", "users", ""})
 	}
 	return []group{
+		{"nav.start", []entry{{"home", "nav.home", "/", "house", "h"}}},
 		{"nav.build", []entry{{"experiments", "nav.experiments", "/experiments", "flask-conical", "e"}}},
 		{"nav.settings", settings},
 	}
@@ -153,3 +187,41 @@ func oppositeTheme(theme string) string {
 }
 
 var languageNames = map[string]string{"en": "English", "it": "Italiano"}
+
+// command is one thing that the command menu does: it goes to a page, or presses a control of this page.
+type command struct{ id, label, icon, path, press, key string }
+
+// commands are what the reader of s may do from anywhere.
+func commands(ctx context.Context) (out []command) {
+	s := From(ctx)
+	for _, g := range navigation(s) {
+		for _, e := range g.entries {
+			c := command{id: "go-" + e.nav, label: i18n.T(ctx, "command.go", i18n.T(ctx, e.label)), icon: e.icon, path: e.path}
+			if e.key != "" {
+				c.key = "g " + e.key
+			}
+			out = append(out, c)
+		}
+	}
+	if s.Writer {
+		out = append(out, command{id: "new-experiment", label: i18n.T(ctx, "command.new_experiment"), icon: "plus", path: "/experiments#create"})
+	}
+	out = append(out,
+		command{id: "theme", label: i18n.T(ctx, "command.theme"), icon: "sun-moon", press: "[data-toggle-theme]"},
+		command{id: "density", label: i18n.T(ctx, "command.density"), icon: "rows-3", press: "[data-pref][name=density][aria-pressed=false]"},
+		command{id: "clock", label: i18n.T(ctx, "command.clock"), icon: "clock", press: "#user-menu [name=clock][aria-pressed=false]"})
+	for _, lang := range i18n.Languages {
+		if lang != i18n.Lang(ctx) {
+			out = append(out, command{id: "lang-" + lang, label: i18n.T(ctx, "command.language", languageNames[lang]), icon: "globe", press: "#user-menu [name=lang][value=" + lang + "]"})
+		}
+	}
+	return append(out, command{id: "help", label: i18n.T(ctx, "keys.title"), icon: "circle-question-mark", press: "[commandfor=shortcuts]", key: "?"})
+}
+
+// localZone names the reader's own time zone: Local (Europe/Rome).
+func localZone(ctx context.Context) string {
+	if zone := From(ctx).Zone; zone != "" {
+		return i18n.T(ctx, "prefs.clock_zone", zone)
+	}
+	return i18n.T(ctx, "prefs.clock_local")
+}

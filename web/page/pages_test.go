@@ -19,8 +19,10 @@ import (
 	"github.com/slipway-ml/slipway/web/page/compare"
 	"github.com/slipway-ml/slipway/web/page/errors"
 	"github.com/slipway-ml/slipway/web/page/experiments"
+	"github.com/slipway-ml/slipway/web/page/home"
 	"github.com/slipway-ml/slipway/web/page/models"
 	"github.com/slipway-ml/slipway/web/page/runs"
+	"github.com/slipway-ml/slipway/web/page/search"
 	"github.com/slipway-ml/slipway/web/page/series"
 	"github.com/slipway-ml/slipway/web/page/signin"
 	"github.com/slipway-ml/slipway/web/page/users"
@@ -66,10 +68,13 @@ func pages(ctx context.Context) map[string]templ.Component {
 	run := func(tab string) runs.ShowView {
 		return runs.ShowView{
 			ID: "r1", Name: hostile, Status: "FINISHED", Tab: tab, Start: now, Duration: "2 s", CanWrite: true, CanDelete: true,
-			Experiment: runs.Link{Label: hostile, Path: "/experiments/1"}, Note: hostile, Tags: tags, Params: tags,
-			Source: "train", SourceURL: "javascript:alert(1)", Commit: "0123456789abcdef",
+			Experiment: runs.Link{Label: hostile, Path: "/experiments/1"}, Note: runs.Note{Text: hostile}, Tags: tags, Params: tags, Parent: runs.Link{Label: hostile, Path: "/runs/r0"}, Stale: true, Archive: "/runs/r1/archive", ComparePath: "/compare",
+			Values:   runs.Values{Query: hostile, Params: tags, Tags: tags, System: tags, ExportPath: "/runs/r1/export.csv", Extents: true, Found: runs.Counts{Params: 99, Tags: 99, System: 99, Metrics: 99}, Difference: runs.Difference{With: "r2", Other: runs.Link{Label: hostile, Path: "/runs/r2"}, Choices: []runs.Choice{{ID: "r2", Name: hostile, Parent: true}}, Total: 3, Changes: []runs.Change{{Kind: "param", Key: hostile, From: []runs.Piece{{Text: hostile}, {Text: hostile, Changed: true}}, To: []runs.Piece{{Text: hostile, Changed: true}}}, {Kind: "metric", Key: "a", Added: true}, {Kind: "tag", Key: "b", Removed: true}}}},
+			Children: runs.Children{Total: 2, Shown: "2", Metric: hostile, Next: "/runs/r1?tab=lineage&after=x", First: "/runs/r1?tab=lineage", Rows: []runs.Child{{ID: "r3", Name: hostile, Status: "RUNNING", Stale: true}}},
+			Lineage:  runs.Lineage{Data: []runs.DatasetUse{{Dataset: runs.Dataset{Name: hostile, Digest: hostile, Context: hostile, Source: hostile}, Others: 3, OthersShown: "3", OthersPath: "/experiments/1"}}, MoreData: 4, Read: []runs.Link{{Label: hostile, Path: "/logged-models/m0"}}, Made: []runs.Link{{Label: hostile, Path: "/logged-models/m1"}}},
+			Source:   "train", SourceURL: "javascript:alert(1)", Commit: "0123456789abcdef",
 			Tiles:  []component.TileProps{{Label: hostile, Value: "0.5", Trend: []float64{1, 2, 3}}},
-			Charts: []runs.ChartGroup{{Prefix: "val/", Charts: []component.ChartProps{chart.Line{ID: chart.ID(1), Title: hostile, Series: []chart.Series{{Name: hostile, Points: []chart.Point{{X: 0, Y: 1}, {X: 1, Y: 2}}}}}.Props(ctx)}}},
+			Charts: []runs.SeriesGroup{{Prefix: "val", Charts: []component.SeriesProps{{ID: "chart-1", Title: hostile, Src: "/series?key=a", Table: "/series?key=a&format=html", CSV: "/series?key=a&format=csv"}}}},
 			ChartsTab: runs.ChartsTab{
 				Path: "/runs/r1", Query: hostile, Metrics: 30, Found: 1, SystemFound: 12, Controls: component.ChartControlsProps{Action: "/runs/r1"},
 				Prefixes: []component.Tab{{Label: hostile, URL: "/runs/r1?tab=charts&q=a/"}}, Pager: component.PagerProps{Shown: "1–18 / 30", Next: "/runs/r1?tab=charts&page=2"},
@@ -80,8 +85,8 @@ func pages(ctx context.Context) map[string]templ.Component {
 			Datasets: []runs.Dataset{{Name: hostile, Digest: "ab", Source: hostile}},
 			Models:   []runs.Model{{ID: "m1", Name: hostile, Status: "READY", Created: now}},
 			Artifacts: runs.Artifacts{
-				Folders: []runs.Link{{Label: "artifacts", Path: "/runs/r1?tab=artifacts"}, {Label: hostile}},
-				Entries: []runs.Entry{{Name: hostile, Path: "/runs/r1?tab=artifacts&path=a", Size: "1 kB"}, {Name: "folder", Path: "/runs/r1?tab=artifacts&path=b", Folder: true}},
+				Entries: []runs.Entry{{Name: hostile, Path: "/runs/r1?tab=artifacts&path=a", Size: "1 kB"}, {Name: "folder", Path: "/runs/r1?tab=artifacts&path=b", Folder: true, Open: true, Entries: []runs.Entry{{Name: hostile, Path: "/runs/r1?tab=artifacts&path=b%2Fc"}, {More: true, Path: "/runs/r1?tab=artifacts&path=b"}}}},
+				Next:    "/runs/r1?tab=artifacts&from=z",
 				Preview: &runs.Preview{Name: hostile, Kind: runs.PreviewText, Text: hostile, DownloadPath: "/runs/r1/file", Digest: "sha256:ab", Truncated: true},
 			},
 		}
@@ -91,21 +96,46 @@ func pages(ctx context.Context) map[string]templ.Component {
 		v.Artifacts.Preview = &p
 		return runs.Show(v)
 	}
+	editing := func(tab, what string, change func(*runs.ShowView)) templ.Component {
+		v := run(tab)
+		v.Edit = what
+		change(&v)
+		return runs.Show(v)
+	}
+	refused := runs.Refused{Key: hostile, Value: hostile, Error: hostile}
 	return map[string]templ.Component{
-		"sign in":         signin.SignIn(signin.View{Next: "/x", UserName: hostile, Error: hostile, TriesLeft: 1}),
-		"set up":          signin.Setup(signin.SetupView{AskToken: true, Errors: map[string]string{"name": hostile}}),
-		"set up by link":  signin.Setup(signin.SetupView{Token: hostile}),
-		"not found":       errors.Show(errors.View{Status: 404, RequestID: "r"}),
-		"teapot":          errors.Show(errors.View{Status: 418}),
-		"account":         account.Show(account.View{UserName: hostile, Roles: []account.Role{{Workspace: "default", Name: "admin"}}, Tokens: []account.Token{{ID: "1", Name: hostile, Created: now}}, NewToken: account.NewToken{Name: hostile, Secret: "s", TrackingURI: "http://x"}, Sessions: []account.Session{{ID: "1", Agent: hostile, Seen: now}}}),
-		"users":           users.List(users.ListView{Users: []users.User{{ID: "1", Name: hostile, Role: "admin", Self: true}, {ID: "2", Name: hostile, Role: "viewer", Disabled: true}}, PasswordFor: "2", PasswordErrors: map[string]string{"password": hostile}}),
+		"sign in":        signin.SignIn(signin.View{Next: "/x", UserName: hostile, Error: hostile, TriesLeft: 1}),
+		"set up":         signin.Setup(signin.SetupView{AskToken: true, Errors: map[string]string{"name": hostile}}),
+		"set up by link": signin.Setup(signin.SetupView{Token: hostile}),
+		"not found":      errors.Show(errors.View{Status: 404, RequestID: "r"}),
+		"teapot":         errors.Show(errors.View{Status: 418}),
+		"account":        account.Show(account.View{UserName: hostile, Roles: []account.Role{{Workspace: "default", Name: "admin"}}, Tokens: []account.Token{{ID: "1", Name: hostile, Created: now}}, NewToken: account.NewToken{Name: hostile, Secret: "s", TrackingURI: "http://x"}, Sessions: []account.Session{{ID: "1", Agent: hostile, Seen: now}}}),
+		"users":          users.List(users.ListView{Users: []users.User{{ID: "1", Name: hostile, Role: "admin", Self: true}, {ID: "2", Name: hostile, Role: "viewer", Disabled: true}}, PasswordFor: "2", PasswordErrors: map[string]string{"password": hostile}}),
+		"home": home.Show(home.View{
+			Period: "7d", Tiles: []component.TileProps{{Label: "Runs", Value: "2", Meta: hostile, MetaTone: component.Danger, Trend: []float64{1, 2}}}, RunningMore: 2,
+			Running:     []home.Running{{ID: "r1", Name: hostile, Experiment: hostile, For: "2 h", Stale: true, Written: now}, {ID: "r2", Name: "b"}},
+			Recent:      []home.Row{{ID: "r1", Name: hostile, ExperimentID: "1", Experiment: hostile, Status: "RUNNING", Stale: true, Metric: hostile, Result: "1", Outline: []float64{1, 2}, Began: now}, {ID: "r2", Name: "b", Status: "ODD"}},
+			Experiments: []home.Experiment{{ID: "1", Name: hostile, Runs: 3, Written: now}},
+		}),
+		"home/first": home.Show(home.View{Period: "24h", FirstUse: true, TrackingURI: hostile, SignedIn: true}),
+		"home/idle":  home.Show(home.View{Period: "24h"}),
+		"search": search.Show(search.View{Words: "script", Most: 1, Groups: []search.Group{
+			{Kind: "runs", Icon: "activity", More: true, Items: []search.Item{{Name: hostile, Path: "/runs/r1", About: hostile, Status: "RUNNING"}}},
+			{Kind: "tags", Icon: "hash", Items: []search.Item{{Name: hostile, Path: "/experiments/1", Count: "3 runs"}}},
+			{Kind: "models", Icon: "package"},
+		}}),
+		"search/one kind": search.Show(search.View{Words: "a", Kind: "runs", Most: 1, Groups: []search.Group{{Kind: "runs", Icon: "activity", More: true, Items: []search.Item{{Name: "a", Path: "/runs/r1"}}}}}),
+		"search/nothing":  search.Show(search.View{Words: hostile}),
+		"search/begin":    search.Show(search.View{}),
 		"experiments":     experiments.List(experiments.ListView{Query: "a", View: "all", CanWrite: true, CanDelete: true, Rows: []experiments.Row{{ID: "1", Name: hostile, Tags: tags, CreatedBy: hostile}, {ID: "2", Name: "b", Deleted: true}}, Pager: component.PagerProps{Shown: experiments.Shown(ctx, 2, 9), First: "/experiments", Next: "/experiments?token=x", Part: "#experiments"}, Form: experiments.Form{Errors: map[string]string{"name": hostile}}}),
 		"experiments/new": experiments.List(experiments.ListView{FirstUse: true, TrackingURI: hostile, CanWrite: true}),
 		"experiments/bad": experiments.List(experiments.ListView{Query: "a >> b", Problem: problem, View: "active"}),
-		"runs":            runs.List(runs.ListView{Experiment: experiment, View: "active", CanWrite: true, CanDelete: true, Order: "metrics.`a b` DESC", Columns: []runs.Column{{Name: "a b", Metric: true}, {Name: hostile}}, Rows: []runs.Row{{ID: "r1", Name: hostile, Status: "RUNNING", Start: now, User: hostile, Cells: []component.Cell{{Text: "1", Number: true}, {Text: hostile}}}, {ID: "r2", Name: "b", Status: "ODD", Deleted: true, Cells: []component.Cell{{}, {}}}}, Pager: component.PagerProps{Shown: runs.Shown(ctx, 2, -1), Next: "/experiments/1?token=x", Part: "#runs"}}),
+		"runs":            runs.List(runs.ListView{Experiment: experiment, State: runs.State{Experiment: "1", Order: "metrics.`a b` DESC", Tree: true, User: hostile, Statuses: []string{"RUNNING"}, Since: "7d", Saved: "v", Limit: 40, View: "all"}, CanWrite: true, CanDelete: true, Views: []runs.SavedView{{ID: "v", Name: hostile, URL: "/experiments/1", Mine: true, Current: true}}, Keys: []string{hostile}, Users: []string{hostile}, Columns: []runs.Column{{ID: "metrics.a b", Curve: true}, {ID: "params." + hostile}}, Rows: []runs.Row{{ID: "r1", Name: hostile, Status: "RUNNING", Start: now, User: hostile, Best: true, Children: 2, Trend: []float64{1, 2}, Cells: []component.Cell{{Text: "1", Number: true}, {Text: hostile}}}, {ID: "r2", Name: "b", Status: "ODD", Deleted: true, Depth: 1, Cells: []component.Cell{{}, {}}}}, Pager: component.PagerProps{Shown: runs.Shown(ctx, 2, -1), Next: "/experiments/1?token=x", Part: "#runs"}}),
 		"runs/new":        runs.List(runs.ListView{Experiment: experiment, FirstUse: true}),
-		"runs/none":       runs.List(runs.ListView{Experiment: experiment, Filter: "x", View: "deleted"}),
-		"runs/bad":        runs.List(runs.ListView{Experiment: experiment, Filter: "a >> b", Problem: problem}),
+		"runs/none":       runs.List(runs.ListView{Experiment: experiment, State: runs.State{Experiment: "1", Filter: "x", View: "deleted"}}),
+		"runs/bad":        runs.List(runs.ListView{Experiment: experiment, State: runs.State{Experiment: "1", Filter: "a >> b"}, Problem: problem}),
+		"runs/groups":     runs.List(runs.ListView{Experiment: experiment, State: runs.State{Experiment: "1", Group: "params." + hostile}, Columns: []runs.Column{{ID: "metrics." + hostile}}, Groups: []runs.GroupRow{{Value: hostile, Cells: []component.Cell{{Text: "1"}}}, {Missing: true, Cells: []component.Cell{{}}}}}),
+		"runs/columns":    runs.Columns(runs.ColumnsView{State: runs.State{Experiment: "1"}, Name: hostile, Query: hostile, Shown: []string{"metrics." + hostile}, Found: []runs.ColumnKind{{Label: "Tags", Keys: []string{"tags." + hostile}}}, More: true}),
 		"compare":         compare.Show(comparison(ctx, compare.ViewCurves)),
 		"compare/plot":    compare.Show(comparison(ctx, compare.ViewParallel)),
 		"compare/images":  compare.Show(comparison(ctx, compare.ViewImages)),
@@ -120,10 +150,32 @@ func pages(ctx context.Context) map[string]templ.Component {
 		"run/table":       withPreview(runs.Preview{Name: "table", Kind: runs.PreviewTable, Columns: []string{hostile}, Rows: [][]string{{hostile}}}),
 		"run/image":       withPreview(runs.Preview{Name: "image", Kind: runs.PreviewImage, ImagePath: "/runs/r1/file"}),
 		"run/unknown":     withPreview(runs.Preview{Name: "other", Kind: runs.PreviewNone}),
-		"run/models":      runs.Show(run(runs.TabModels)),
-		"run/empty":       runs.Show(runs.ShowView{ID: "r1", Deleted: true, CanDelete: true}),
-		"run/no files":    runs.Show(runs.ShowView{ID: "r1", Tab: runs.TabArtifacts}),
-		"model":           models.Show(models.ShowView{ID: "m1", Name: hostile, Status: "UPLOAD_FAILED", StatusMessage: hostile, Run: models.Link{Label: hostile, Path: "/runs/r1"}, Params: tags, Tags: tags, Metrics: []models.Metric{{Key: hostile, Value: "1"}}, Files: []models.File{{Name: hostile, Path: "/x"}}, LoadSnippet: hostile}),
+		"run/markdown":    withPreview(runs.Preview{Name: "notes", Kind: runs.PreviewMarkdown, Text: hostile + "\n\n[x](javascript:alert(1)) ![x](data:x)", RenderedPath: "/runs/r1?tab=artifacts", SourcePath: "/runs/r1?tab=artifacts&view=source"}),
+		"run/frame":       withPreview(runs.Preview{Name: hostile, Kind: runs.PreviewFrame, FramePath: "/runs/r1/frame"}),
+		"run/lost":        withPreview(runs.Preview{Name: hostile, Kind: runs.PreviewNone, Problem: hostile}),
+		"run/void":        withPreview(runs.Preview{Name: hostile, Kind: runs.PreviewNone, Empty: true}),
+		"run/folder": editing(runs.TabArtifacts, "", func(v *runs.ShowView) {
+			v.Artifacts.Preview, v.Artifacts.Folder = nil, &runs.Folder{Name: hostile, Files: 2, Shown: "2", Size: "1 kB", ArchivePath: "/runs/r1/archive"}
+		}),
+		"run/no such file": editing(runs.TabArtifacts, "", func(v *runs.ShowView) {
+			v.Artifacts.Preview, v.Artifacts.Missing, v.Artifacts.MissingName = nil, true, hostile
+		}),
+		"run/models":         runs.Show(run(runs.TabModels)),
+		"run/lineage":        runs.Show(run(runs.TabLineage)),
+		"run/no lineage":     runs.Show(runs.ShowView{ID: "r1", Tab: runs.TabLineage}),
+		"run/notes":          runs.Show(run(runs.TabNotes)),
+		"run/note":           editing(runs.TabNotes, runs.EditNote, func(*runs.ShowView) {}),
+		"run/note looked at": editing(runs.TabNotes, runs.EditNote, func(v *runs.ShowView) { v.Note.Preview, v.Note.Draft = true, hostile }),
+		"run/note changed":   editing(runs.TabNotes, runs.EditNote, func(v *runs.ShowView) { v.Note.Changed, v.Note.Draft = true, hostile }),
+		"run/note refused":   editing(runs.TabNotes, runs.EditNote, func(v *runs.ShowView) { v.Note.Error, v.Note.Draft = hostile, hostile }),
+		"run/name":           editing("", runs.EditName, func(v *runs.ShowView) { v.Refused = refused }),
+		"run/tag":            editing(runs.TabParameters, runs.EditTag+"team", func(v *runs.ShowView) { v.Refused = refused }),
+		"run/new tag":        editing("", runs.EditTagNew, func(v *runs.ShowView) { v.Refused = refused }),
+		"run/no other":       editing(runs.TabParameters, "", func(v *runs.ShowView) { v.Values.Difference.Missing = true }),
+		"run/no values":      runs.Show(runs.ShowView{ID: "r1", Tab: runs.TabParameters}),
+		"run/empty":          runs.Show(runs.ShowView{ID: "r1", Deleted: true, CanDelete: true}),
+		"run/no files":       runs.Show(runs.ShowView{ID: "r1", Tab: runs.TabArtifacts}),
+		"model":              models.Show(models.ShowView{ID: "m1", Name: hostile, Status: "UPLOAD_FAILED", StatusMessage: hostile, Run: models.Link{Label: hostile, Path: "/runs/r1"}, Params: tags, Tags: tags, Metrics: []models.Metric{{Key: hostile, Value: "1"}}, Files: []models.File{{Name: hostile, Path: "/x"}}, LoadSnippet: hostile}),
 	}
 }
 

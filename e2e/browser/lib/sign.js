@@ -6,7 +6,7 @@ export async function createFirst(page, url, name = 'ada') {
   await page.goto(`${url}/setup`);
   await fillNew(page, name);
   await page.getByRole('button', { name: 'Create account' }).click();
-  await page.waitForURL('**/experiments');
+  await page.waitForURL('**/');
 }
 
 export async function fillNew(page, name, secret = password) {

@@ -43,6 +43,15 @@ type Row struct {
 	Tags         []component.Pair
 	Deleted      bool
 	Default      bool // the one that cannot be deleted
+	Result       Result
+}
+
+// Result is how an experiment stands: its primary metric, with the best value or else the latest.
+type Result struct {
+	Metric, Value, Full string
+	Best                bool
+	RunID               string    // of the best
+	Trend               []float64 // of the newest runs
 }
 
 // Form is what was typed before the form for a new experiment was refused.

@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"regexp"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/slipway-ml/slipway/web/component"
@@ -15,23 +16,38 @@ import (
 
 // ListView is the page of one experiment.
 //
-//	GET  /experiments/:id           filter, order, view (active, deleted, all), token
-//	POST /experiments/:id/rename    name
-//	POST /experiments/:id/delete
-//	POST /experiments/:id/restore
+//	GET  /experiments/:id           see State
+//	GET  /experiments/:id/columns   the same, and q: the picker
+//	GET  /experiments/:id/export    the same, and format: csv or json
+//	POST /experiments/:id/views     name, shared, standard, query, and of a known one id
+//	POST /experiments/:id/runs/tag  run *, key, value
+//	POST /experiments/:id/runs/delete, …/restore  run *
 type ListView struct {
+	State       State
 	Experiment  Experiment
-	Filter      string
-	Problem     component.FilterProblem // what is wrong with Filter
-	Order       string                  // "metrics.auc DESC"
-	View        string                  // active, deleted or all
-	Columns     []Column                // metrics, then params
+	Problem     component.FilterProblem // what is wrong with the filter
+	Columns     []Column
 	Rows        []Row
+	Groups      []GroupRow // instead of rows, where the runs are grouped
 	Pager       component.PagerProps
+	Total       int64 // active runs of the experiment
+	Took        time.Duration
+	Views       []SavedView
+	Keys        []string // "params.max_depth": offered to group by
+	Users       []string
 	FirstUse    bool   // the experiment never had a run: show how to log one
 	TrackingURI string // address of this server, for the snippet
 	CanWrite    bool
 	CanDelete   bool
+}
+
+// SavedView is one saved view of the table.
+type SavedView struct {
+	ID, Name         string
+	URL              string
+	Shared, Standard bool
+	Mine             bool // may be changed and deleted
+	Current          bool
 }
 
 // Experiment is what the head of the page says.
@@ -44,53 +60,58 @@ type Experiment struct {
 	Default                         bool // the one that cannot be deleted
 }
 
-// Column is a metric or a param that the table shows.
+// Column is a metric, a param or a tag that the table shows.
 type Column struct {
-	Name   string
-	Metric bool
-	Number bool // a param whose every value is a number
+	ID     string // "metrics.val_auc"
+	Number bool   // stands at the right
+	Curve  bool   // its curve stands beside it
 }
+
+// Kind is metrics, params or tags.
+func (c Column) Kind() string { kind, _, _ := strings.Cut(c.ID, "."); return kind }
+
+// Name is the key.
+func (c Column) Name() string { _, name, _ := strings.Cut(c.ID, "."); return name }
 
 // Row is one run.
 type Row struct {
 	ID, Name string
 	Status   string // RUNNING, SCHEDULED, FINISHED, FAILED or KILLED
+	Stale    bool   // running, but nothing was written for long
 	Start    time.Time
 	Duration string
 	User     string
 	Cells    []component.Cell // one for each of Columns
+	Trend    []float64        // of the column with the curve
+	Best     bool             // has the best value of the column with the curve
 	Deleted  bool
+	Depth    int // below how many others it stands
+	Children int
+	Open     bool
+}
+
+// GroupRow are the runs that share one value.
+type GroupRow struct {
+	Value   string
+	Missing bool
+	Runs    string
+	URL     string // the runs themselves
+	Cells   []component.Cell
 }
 
 // path is the page of the experiment.
 func (e Experiment) path() string { return "/experiments/" + url.PathEscape(e.ID) }
 
-// address is this list in another view or another order, from its first page.
-func (v ListView) address(view, order string) string {
-	q := url.Values{}
-	for name, value := range map[string]string{"view": view, "filter": v.Filter, "order": order} {
-		if value != "" {
-			q.Set(name, value)
-		}
-	}
-	return v.Experiment.path() + "?" + q.Encode()
-}
-
 func (v ListView) head(label, key string, number bool) component.Head {
-	return component.SortHead(label, key, v.Order, number, func(order string) string { return v.address(v.View, order) })
+	return component.SortHead(label, key, v.State.Order, number, func(order string) string {
+		return v.State.With(func(s *State) { s.Order = order })
+	})
 }
 
-// columnHead sorts by the column; a name that is not a plain word stands in back quotes, as the filter language wants.
+// columnHead sorts by the column.
 func (v ListView) columnHead(c Column) component.Head {
-	name := c.Name
-	if !plainName.MatchString(name) {
-		name = "`" + name + "`"
-	}
-	if c.Metric {
-		return v.head(c.Name, "metrics."+name, true)
-	}
-	h := v.head(c.Name, "params."+name, false)
-	h.Number = c.Number
+	h := v.head(c.Name(), KeyName(c.ID), c.Kind() == "metrics")
+	h.Number, h.Full = c.Number, c.ID
 	return h
 }
 
@@ -110,144 +131,4 @@ func (v ListView) snippet() string {
 		"with mlflow.start_run():\n" +
 		"    for step in range(100):\n" +
 		"        mlflow.log_metric(\"loss\", 1 / (step + 1), step=step)\n"
-}
-
-// The tabs of a run's page.
-const (
-	TabOverview   = "overview"
-	TabCharts     = "charts"
-	TabParameters = "parameters"
-	TabArtifacts  = "artifacts"
-	TabModels     = "models"
-)
-
-// ShowView is the page of one run. Of the tabs' parts only those of Tab need be filled.
-//
-//	GET  /runs/:id                  tab, and in artifacts path
-//	POST /runs/:id/rename           name
-//	POST /runs/:id/note             note
-//	POST /runs/:id/tags             key, value
-//	POST /runs/:id/tags/delete      key
-//	POST /runs/:id/delete
-//	POST /runs/:id/restore
-type ShowView struct {
-	ID, Name            string
-	Status              string // as in Row
-	Experiment          Link
-	Parent              Link // the run it belongs to, if any
-	User                string
-	Start, End          time.Time
-	Duration            string
-	Source, SourceType  string
-	SourceURL           string // where the source can be read, if anywhere
-	Commit, CommitURL   string
-	ArtifactURI         string
-	Note                string
-	Deleted             bool
-	CanWrite, CanDelete bool
-
-	Tab    string
-	Counts Counts
-
-	Tiles     []component.TileProps
-	Charts    []ChartGroup // overview: the first few
-	ChartsTab ChartsTab
-	Params    []component.Pair
-	Metrics   []Metric
-	Tags      []component.Pair
-	TagError  string // why the tag form was refused
-	Datasets  []Dataset
-	Artifacts Artifacts
-	Models    []Model
-}
-
-// Link is a name that leads somewhere; without a name there is none.
-type Link struct{ Label, Path string }
-
-// Counts stand beside the tabs' names; less than 0 is not said.
-type Counts struct{ Metrics, Params, Artifacts, Models int64 }
-
-// ChartGroup are the charts of metrics whose names begin alike; Prefix is empty for those without one.
-type ChartGroup struct {
-	Prefix string
-	Charts []component.ChartProps
-}
-
-// Metric is the last value of one metric.
-type Metric struct {
-	Key, Value, Full string // Full is the exact value
-	Step             string
-	At               time.Time
-	Points           string // how many values were logged; empty is not said
-}
-
-// Dataset is data that the run read.
-type Dataset struct{ Name, Digest, Context, Source, SourceType string }
-
-// Model is a model that the run logged.
-type Model struct {
-	ID, Name, Status, Type string // Status: READY, PENDING or UPLOAD_FAILED
-	Created                time.Time
-}
-
-// Artifacts is one folder of the run's files, and one file of it.
-type Artifacts struct {
-	Folders []Link // the way down from the root, which comes first
-	Entries []Entry
-	Next    string // path of the next part of a long folder
-	Problem string // why the folder could not be read
-	Preview *Preview
-}
-
-// Entry is one file or folder.
-type Entry struct {
-	Name, Path   string // Path is that of the page that opens it
-	Size, Digest string
-	Folder       bool
-	Current      bool // the one in the preview
-}
-
-// The kinds of preview.
-const (
-	PreviewText  = "text"
-	PreviewTable = "table"
-	PreviewImage = "image"
-	PreviewNone  = "none" // cannot be shown: download it
-)
-
-// Preview is one file, as far as it can be shown.
-type Preview struct {
-	Name, Size, Digest string
-	Kind               string
-	Text               string // of PreviewText: text, JSON, Markdown as it was written
-	Prose              bool   // wrap the text: it is not code
-	Columns            []string
-	Rows               [][]string
-	ImagePath          string
-	DownloadPath       string
-	Truncated          bool   // only the beginning is shown
-	Problem            string // why it cannot be shown
-}
-
-func (v ShowView) path(tab string) string {
-	if tab == TabOverview {
-		return "/runs/" + url.PathEscape(v.ID)
-	}
-	return "/runs/" + url.PathEscape(v.ID) + "?tab=" + tab
-}
-
-func (v ShowView) post(act string) string { return "/runs/" + url.PathEscape(v.ID) + "/" + act }
-
-func (v ShowView) title() string {
-	if v.Name != "" {
-		return v.Name
-	}
-	return v.ID
-}
-
-func short(digest string) string {
-	if len(digest) > 12 {
-		return digest[:12]
-	}
-	return digest
 }

@@ -1,0 +1,219 @@
+// The runs table: ticked rows across pages, completion of the filter, the drawer of columns. Without this file the
+// ticked rows of one page can be acted on, and the drawer is a page.
+(() => {
+  'use strict';
+  const $ = (selector, from = document) => from.querySelector(selector);
+  const $$ = (selector, from = document) => [...from.querySelectorAll(selector)];
+  const base = document.documentElement.dataset.base;
+
+  // ---- Selection: kept by experiment for as long as the tab lives ----
+  const key = () => `slipway.selection.${$('[data-selection]')?.dataset.selection}`;
+  const load = () => new Set(JSON.parse(sessionStorage.getItem(key()) ?? '[]'));
+  const keep = (ids) => sessionStorage.setItem(key(), JSON.stringify([...ids]));
+  const boxes = () => $$('#selection tbody input[name="run"]');
+
+  const paint = () => {
+    const bar = $('[data-bulk]');
+    if (!bar) return;
+    const ids = load();
+    boxes().forEach((box) => {
+      box.checked = ids.has(box.value);
+      box.closest('tr').classList.toggle('is-selected', box.checked);
+    });
+    const all = $('[data-all]');
+    const ticked = boxes().filter((box) => box.checked).length;
+    all.checked = ticked > 0 && ticked === boxes().length;
+    all.indeterminate = ticked > 0 && !all.checked;
+    bar.hidden = ids.size === 0;
+    const count = $('[data-count]', bar);
+    const many = ids.size > Number(bar.dataset.max);
+    const said = (ids.size === 1 ? count.dataset.one : count.dataset.other).replace('#', ids.size);
+    const text = many ? `${said} · ${count.dataset.tooMany}` : said;
+    if (count.textContent !== text) count.textContent = text;
+    $('[data-compare]', bar).disabled = many || ids.size < 2;
+  };
+  const change = (some, on) => {
+    const ids = load();
+    some.forEach((box) => (on ? ids.add(box.value) : ids.delete(box.value)));
+    keep(ids);
+    paint();
+  };
+  let last; // where a range begins
+  document.addEventListener('click', (event) => {
+    const box = event.target.closest?.('#selection input[name="run"]');
+    if (box) {
+      const all = boxes();
+      const [a, b] = [all.indexOf(last), all.indexOf(box)].sort((x, y) => x - y);
+      change(event.shiftKey && a >= 0 ? all.slice(a, b + 1) : [box], box.checked);
+      last = box;
+    }
+    if (event.target.closest?.('[data-all]')) change(boxes(), event.target.checked);
+    if (event.target.closest?.('[data-clear]')) { keep([]); paint(); }
+  });
+  const compare = () => {
+    const ids = load();
+    if (ids.size < 2 || ids.size > Number($('[data-bulk]')?.dataset.max)) return;
+    location.assign(`${base}/compare?${new URLSearchParams([...ids].map((id) => ['run', id]))}`);
+  };
+  document.addEventListener('submit', (event) => {
+    if (event.target.id !== 'selection') return;
+    if (event.submitter?.matches('[data-compare]')) {
+      event.preventDefault();
+      compare();
+      return;
+    }
+    const here = new Set(boxes().map((box) => box.value));
+    load().forEach((id) => {
+      if (here.has(id)) return;
+      const field = Object.assign(document.createElement('input'), { type: 'hidden', name: 'run', value: id });
+      event.target.append(field);
+    });
+    keep([]);
+  });
+  document.addEventListener('keydown', (event) => {
+    if (event.key !== 'c' || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.target.closest?.('input:not([type="checkbox"]), textarea, select, [contenteditable], dialog')) return;
+    if (localStorage.getItem('slipway.keys') !== 'off' && $('[data-bulk]')) compare();
+  });
+
+  // ---- A saved view keeps what the page shows now, also after a sort or a filter ----
+  const queries = () => $$('[data-query]').forEach((field) => { field.value = location.search.slice(1); });
+
+  // ---- Completion of the filter ----
+  const words = {
+    start: ['metrics.', 'params.', 'tags.', 'attributes.status', 'attributes.run_name', 'attributes.start_time', 'attributes.user_id', 'attributes.run_id', 'dataset.name', 'dataset.digest', 'NOT '],
+    number: ['= ', '!= ', '< ', '<= ', '> ', '>= '],
+    text: ["= '", "!= '", "LIKE '%", "ILIKE '%", "IN ('", 'IS NULL', 'IS NOT NULL'],
+    after: ['AND ', 'OR '],
+  };
+  const plain = /^[A-Za-z_][\w.]*$/;
+  const written = (name) => {
+    const at = name.indexOf('.');
+    const [kind, rest] = [name.slice(0, at), name.slice(at + 1)];
+    if (plain.test(rest)) return `${name} `;
+    return rest.includes('`') ? `${kind}."${rest.replaceAll('"', '""')}" ` : `${kind}.\`${rest}\` `;
+  };
+  // What may follow the text before the caret: [what is being written, words, kind of keys to ask for].
+  const expects = (before) => {
+    const open = (before.match(/'/g) ?? []).length % 2;
+    if (open) return [null];
+    const part = /(?:^|[\s(])(?:(metrics?|params?|tags?)\.[`"]?([^`"\s]*)|([\w.]*))$/i.exec(before);
+    if (!part) return [null];
+    const text = part[1] ? part[0].replace(/^[\s(]/, '') : part[3];
+    const earlier = before.slice(0, before.length - text.length).trimEnd();
+    if (part[1]) return [text, [], `${part[1].toLowerCase().replace(/s$/, '')}`, part[2]];
+    if (earlier === '' || /(\(|\b(and|or|not))$/i.test(earlier)) return [text, words.start];
+    if (/('|\)|\d|null)$/i.test(earlier)) return [text, words.after];
+    if (/[=<>]$|like$/i.test(earlier)) return [null];
+    return [text, /metrics?\.[^\s]*$|_time$/i.test(earlier) ? words.number : words.text];
+  };
+  let asked = 0;
+  const list = (input) => {
+    let box = $('#filter-complete');
+    if (!box || !box.parentElement.contains(input)) {
+      box?.remove();
+      box = Object.assign(document.createElement('ul'), { id: 'filter-complete', className: 'complete', hidden: true });
+      box.setAttribute('role', 'listbox');
+      box.setAttribute('aria-label', input.labels[0]?.textContent ?? '');
+      input.parentElement.append(box);
+      for (const [name, value] of Object.entries({ role: 'combobox', 'aria-autocomplete': 'list', 'aria-controls': box.id })) input.setAttribute(name, value);
+    }
+    return box;
+  };
+  const close = (input) => {
+    asked += 1;
+    list(input).hidden = true;
+    input.setAttribute('aria-expanded', 'false');
+    input.removeAttribute('aria-activedescendant');
+  };
+  const offer = async (input) => {
+    const [text, some, kind, part] = expects(input.value.slice(0, input.selectionStart));
+    const mine = asked += 1;
+    if (text === null) { close(input); return; }
+    let found = some.filter((w) => w.toLowerCase().startsWith(text.toLowerCase()) && w.trim() !== text);
+    if (kind) {
+      try {
+        const answer = await fetch(`${$('[data-keys]').dataset.keys}?${new URLSearchParams({ kind, q: part })}`);
+        found = answer.ok ? (await answer.json()).map(written) : [];
+      } catch { found = []; }
+    }
+    if (mine !== asked) return; // somebody typed on
+    const box = list(input);
+    box.replaceChildren(...found.slice(0, 30).map((word, i) => {
+      const option = Object.assign(document.createElement('li'), { id: `complete-${i}`, textContent: word });
+      option.setAttribute('role', 'option');
+      option.setAttribute('aria-selected', 'false');
+      option.dataset.length = text.length;
+      return option;
+    }));
+    box.hidden = found.length === 0;
+    input.setAttribute('aria-expanded', String(!box.hidden));
+    input.removeAttribute('aria-activedescendant');
+  };
+  const take = (input, option) => {
+    const at = input.selectionStart;
+    const from = at - Number(option.dataset.length);
+    input.setRangeText(option.textContent, from, at, 'end');
+    input.focus();
+    if (/[.]$/.test(option.textContent) || /\s$/.test(option.textContent)) offer(input); else close(input);
+  };
+  const move = (input, step) => {
+    const all = $$('li', list(input));
+    const at = all.findIndex((o) => o.getAttribute('aria-selected') === 'true');
+    const next = all[(at + step + all.length) % all.length] ?? all[0];
+    all.forEach((o) => o.setAttribute('aria-selected', String(o === next)));
+    input.setAttribute('aria-activedescendant', next.id);
+    next.scrollIntoView({ block: 'nearest' });
+  };
+  document.addEventListener('input', (event) => { if (event.target.matches('[data-complete]')) offer(event.target); });
+  document.addEventListener('focusout', (event) => { if (event.target.matches?.('[data-complete]')) setTimeout(() => close(event.target), 150); });
+  document.addEventListener('pointerdown', (event) => {
+    const option = event.target.closest?.('#filter-complete li');
+    if (option) { event.preventDefault(); take($('[data-complete]'), option); }
+  });
+  document.addEventListener('keydown', (event) => {
+    const input = event.target;
+    if (!input.matches?.('[data-complete]')) return;
+    const box = list(input);
+    const active = $('[aria-selected="true"]', box);
+    if (event.key === ' ' && event.ctrlKey) { event.preventDefault(); offer(input); return; }
+    if (box.hidden) return;
+    if (event.key === 'ArrowDown' || event.key === 'ArrowUp') { event.preventDefault(); move(input, event.key === 'ArrowDown' ? 1 : -1); }
+    if ((event.key === 'Enter' || event.key === 'Tab') && active) { event.preventDefault(); take(input, active); }
+    if (event.key === 'Escape') { event.preventDefault(); close(input); }
+  });
+
+  // ---- The drawer: a page shown beside this one ----
+  const show = async (link) => {
+    const drawer = $('#drawer');
+    const answer = await fetch(link.search !== undefined && location.search && link.dataset.drawer !== undefined ? `${link.pathname}${location.search}` : link.href, { headers: { 'HX-Request': 'true', 'HX-Target': 'drawer' } });
+    if (!answer.ok) { location.assign(link.href); return; }
+    drawer.innerHTML = await answer.text();
+    drawer.showModal();
+    $('#picker-q', drawer)?.focus();
+  };
+  document.addEventListener('click', (event) => {
+    const link = event.target.closest?.('a[data-drawer]');
+    if (!link || event.ctrlKey || event.metaKey || event.shiftKey || !$('#drawer')) return;
+    event.preventDefault();
+    show(link);
+  });
+  let searching = 0;
+  document.addEventListener('input', async (event) => {
+    const input = event.target;
+    if (!input.matches('[data-search]')) return;
+    const mine = searching += 1;
+    await new Promise((resolve) => { setTimeout(resolve, 120); });
+    if (mine !== searching) return;
+    const form = input.form;
+    const answer = await fetch(`${input.dataset.search}?${new URLSearchParams(new FormData(form))}`, { headers: { 'HX-Request': 'true', 'HX-Target': 'drawer' } });
+    if (!answer.ok || mine !== searching) return;
+    const page = new DOMParser().parseFromString(await answer.text(), 'text/html');
+    for (const id of ['picked', 'picker-found']) $(`#${id}`, form).replaceWith($(`#${id}`, page));
+  });
+
+  document.addEventListener('htmx:afterSettle', () => { paint(); queries(); });
+  document.addEventListener('slipway:refreshed', paint);
+  addEventListener('pageshow', () => { paint(); queries(); });
+  paint();
+})();
