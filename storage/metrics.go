@@ -333,15 +333,48 @@ type history struct {
 // Next implements tracking.History.
 func (h *history) Next() string { return h.next }
 
-// Len implements tracking.History.
-func (h *history) Len() int {
+// Columns implements tracking.History. Blocks are in order and hold nothing twice, so they are taken as they are
+// unless points of the tail belong between them.
+func (h *history) Columns() (steps, times []int64, values []float64, err error) {
 	n := len(h.tail)
 	for _, b := range h.blocks {
-		if count, err := points.Count(b); err == nil { // Each will say what is wrong with it
-			n += count
+		count, err := points.Count(b)
+		if err != nil {
+			return nil, nil, nil, err
+		}
+		n += count
+	}
+	steps, times, values = make([]int64, 0, n), make([]int64, 0, n), make([]float64, 0, n)
+	if h.paged || h.limit > 0 || !h.tailIsLast() {
+		err = h.Each(func(m tracking.Metric) error {
+			steps, times, values = append(steps, m.Step), append(times, m.Timestamp), append(values, m.Value)
+			return nil
+		})
+		return steps, times, values, err
+	}
+	add := func(ps []points.Point) {
+		for _, p := range ps {
+			steps, times, values = append(steps, p.Step), append(times, p.Timestamp), append(values, p.Value)
 		}
 	}
-	return n
+	var buffer []points.Point
+	for _, b := range h.blocks {
+		if buffer, err = points.Decode(buffer[:0], b); err != nil {
+			return nil, nil, nil, err
+		}
+		add(buffer)
+	}
+	add(h.tail)
+	return steps, times, values, nil
+}
+
+// tailIsLast reports whether all of the tail comes after all of the blocks.
+func (h *history) tailIsLast() bool {
+	if len(h.tail) == 0 || len(h.blocks) == 0 {
+		return true
+	}
+	last, err := points.Decode(nil, h.blocks[len(h.blocks)-1])
+	return err == nil && len(last) > 0 && points.Compare(last[len(last)-1], h.tail[0]) < 0
 }
 
 // Each implements tracking.History.

@@ -84,6 +84,23 @@ func points(t testing.TB, db *storage.DB, run, key string, size int) (out []trac
 	}
 }
 
+// columns is points by the other way to read a history.
+func columns(t testing.TB, db *storage.DB, run, key string) (out []tracking.Metric) {
+	t.Helper()
+	storagetest.Read(t, db, access.RunRead, func(ctx context.Context, tx *storage.Tx, g access.Grant) error {
+		h, err := tracking.MetricHistory(ctx, tx, g, tracking.HistoryQuery{RunID: run, Key: key})
+		if err != nil {
+			return err
+		}
+		steps, times, values, err := h.Columns()
+		for i := range steps {
+			out = append(out, tracking.Metric{Key: key, Step: steps[i], Timestamp: times[i], Value: values[i]})
+		}
+		return err
+	})
+	return out
+}
+
 func compact(t testing.TB, db *storage.DB, run string) {
 	t.Helper()
 	storagetest.Write(t, db, access.Maintain, func(ctx context.Context, tx *storage.Tx, g access.Grant) error {
@@ -200,6 +217,9 @@ func TestHistory(t *testing.T) {
 				if !slices.EqualFunc(got, want[:n], sameMetric) {
 					t.Fatalf("%s, pages of %d: %d points, want %d", when, size, len(got), n)
 				}
+			}
+			if got := columns(t, db, r.ID, "m"); !slices.EqualFunc(got, want[:n], sameMetric) {
+				t.Fatalf("%s, in columns: %d points, want %d", when, len(got), n)
 			}
 		}
 		send(0, 2500)

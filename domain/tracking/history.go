@@ -29,7 +29,10 @@ type noHistory struct{}
 
 func (noHistory) Each(func(Metric) error) error { return nil }
 func (noHistory) Next() string                  { return "" }
-func (noHistory) Len() int                      { return 0 }
+
+func (noHistory) Columns() (steps, times []int64, values []float64, err error) {
+	return nil, nil, nil, nil
+}
 
 // SampleQuery asks for the shape of one metric over several runs.
 type SampleQuery struct {
@@ -71,15 +74,11 @@ func SampleHistories(ctx context.Context, tx Tx, g access.Grant, q SampleQuery) 
 		if err != nil {
 			return nil, err
 		}
-		c := newCurve(h.Len())
-		if err := h.Each(func(m Metric) error {
-			if (q.From == nil || m.Step >= *q.From) && (q.To == nil || m.Step <= *q.To) {
-				c.add(m)
-			}
-			return nil
-		}); err != nil {
+		c, err := columnsOf(h)
+		if err != nil {
 			return nil, err
 		}
+		c.keep(c.steps, q.From, q.To)
 		c.sortBy(c.steps)
 		out = append(out, RunSample{id, c.pick(q.Key, stats.Thin(c.steps, c.values, q.Points))})
 	}
@@ -92,9 +91,9 @@ func Sample(ms []Metric, n int) []Metric {
 	if len(ms) == 0 {
 		return ms
 	}
-	c := newCurve(len(ms))
+	c := &curve{}
 	for _, m := range ms {
-		c.add(m)
+		c.steps, c.times, c.values = append(c.steps, m.Step), append(c.times, m.Timestamp), append(c.values, m.Value)
 	}
 	c.sortBy(c.steps)
 	return c.pick(ms[0].Key, stats.Thin(c.steps, c.values, n))
@@ -106,13 +105,26 @@ type curve struct {
 	values       []float64
 }
 
-// newCurve has room for n points.
-func newCurve(n int) *curve {
-	return &curve{make([]int64, 0, n), make([]int64, 0, n), make([]float64, 0, n)}
+func columnsOf(h History) (*curve, error) {
+	steps, times, values, err := h.Columns()
+	return &curve{steps, times, values}, err
 }
 
-func (c *curve) add(m Metric) {
-	c.steps, c.times, c.values = append(c.steps, m.Step), append(c.times, m.Timestamp), append(c.values, m.Value)
+// keep drops the points whose x is out of bounds; xs is c.steps, c.times or a column beside them. It returns the
+// xs that stay.
+func (c *curve) keep(xs []int64, from, to *int64) []int64 {
+	if from == nil && to == nil {
+		return xs
+	}
+	var at []int
+	for i, x := range xs {
+		if (from == nil || x >= *from) && (to == nil || x <= *to) {
+			at = append(at, i)
+		}
+	}
+	xs = gather(xs, at)
+	*c = curve{gather(c.steps, at), gather(c.times, at), gather(c.values, at)}
+	return xs
 }
 
 // sortBy puts the points in the order of xs, which is c.steps or c.times, then of their times.

@@ -207,7 +207,14 @@ func TestMetricDirection(t *testing.T) {
 type timeline []Metric
 
 func (ps timeline) Next() string { return "" }
-func (ps timeline) Len() int     { return len(ps) }
+
+func (ps timeline) Columns() (steps, times []int64, values []float64, err error) {
+	for _, p := range ps {
+		steps, times, values = append(steps, p.Step), append(times, p.Timestamp), append(values, p.Value)
+	}
+	return steps, times, values, nil
+}
+
 func (ps timeline) Each(fn func(Metric) error) error {
 	for _, p := range ps {
 		if err := fn(p); err != nil {

@@ -30,44 +30,27 @@ type Curve struct {
 // CurveOf decodes h, a history of run, along an axis. It asks nothing of a transaction, so that long
 // histories are decoded after theirs has ended.
 func CurveOf(run Run, h History, q CurveQuery) (Curve, error) {
-	c := newCurve(h.Len())
-	origin := run.StartTime
-	err := h.Each(func(m Metric) error {
-		if origin == 0 {
-			origin = m.Timestamp // the first: histories are in order of time
-		}
-		if x := q.at(m, origin); (q.From == nil || x >= *q.From) && (q.To == nil || x <= *q.To) {
-			c.add(m)
-		}
-		return nil
-	})
+	c, err := columnsOf(h)
 	if err != nil {
 		return Curve{}, err
 	}
-	if q.Axis == StepAxis {
-		c.sortBy(c.steps)
-		return Curve{c.steps, c}, nil
-	}
-	c.sortBy(c.times)
-	if q.Axis == TimeAxis {
-		return Curve{c.times, c}, nil
-	}
-	xs := make([]int64, len(c.times))
-	for i, t := range c.times {
-		xs[i] = t - origin
-	}
-	return Curve{xs, c}, nil
-}
-
-func (q CurveQuery) at(m Metric, origin int64) int64 {
+	xs := c.times
 	switch q.Axis {
-	case TimeAxis:
-		return m.Timestamp
+	case StepAxis:
+		c.sortBy(c.steps)
+		xs = c.steps
+	case TimeAxis: // so they come
 	case RelativeAxis:
-		return m.Timestamp - origin
-	default:
-		return m.Step
+		origin := run.StartTime
+		if origin == 0 && len(c.times) > 0 {
+			origin = c.times[0] // the first: histories are in order of time
+		}
+		xs = make([]int64, len(c.times))
+		for i, t := range c.times {
+			xs[i] = t - origin
+		}
 	}
+	return Curve{c.keep(xs, q.From, q.To), c}, nil
 }
 
 // Len is the number of points.

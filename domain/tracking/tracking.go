@@ -183,8 +183,9 @@ type History interface {
 	Each(fn func(Metric) error) error
 	// Next is the token of the next page; known only after Each.
 	Next() string
-	// Len is how many points there are at most, before doubled ones are dropped.
-	Len() int
+	// Columns are the points as Each has them, all at once and without their names: quicker where there are
+	// very many, and 24 bytes a point.
+	Columns() (steps, times []int64, values []float64, err error)
 }
 
 // Tx is what tracking asks of a transaction; *storage.Tx answers.

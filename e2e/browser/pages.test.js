@@ -95,7 +95,7 @@ test('with data', async (t) => {
   await t.test('run, lineage', () => look('run-lineage', `${run}?tab=lineage`, { ready: '#children' }));
   await t.test('run, nested', () => look('run-nested', `/runs/${nested.id}`));
   await t.test('run, charts', () => look('run-charts', `${run}?tab=charts`, { ready: 'canvas' }));
-  await t.test('run, chart as table', () => look('run-chart-table', `${run}?tab=charts`, { act: (page) => page.click('[data-chart-table]'), ready: '.chart__data:not([hidden])' }));
+  await t.test('run, chart as table', () => look('run-chart-table', `${run}?tab=charts`, { act: (page) => page.click('[data-chart-rows]'), ready: '.chart__data:not([hidden])' }));
   await t.test('run, parameters', () => look('run-parameters', `${run}?tab=parameters`));
   await t.test('run, parameters, none found', () => look('run-parameters-none', `${run}?tab=parameters&q=nothing-like-it`));
   await t.test('run, differences', () => look('run-differences', `/runs/${nested.id}?tab=parameters&with=${long.id}`, { ready: '.diff' }));

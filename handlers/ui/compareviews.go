@@ -24,11 +24,11 @@ import (
 
 // How much the views show at a time.
 const (
-	pageCurves   = 8
-	pageImages   = 6
-	mostOptions  = 40 // of one kind in a choice
-	standardAxes = 5
-	mostAxes     = 12
+	pageCurves  = 8
+	pageImages  = 6
+	mostOptions = 40 // of one kind in a choice
+	paramAxes   = 5
+	mostAxes    = 12
 )
 
 // fillView is the part of the page below the table.
@@ -383,7 +383,7 @@ func (c *comparison) parallel(tx *storage.Tx) (p plot, f compare.Form, err error
 	})
 	axes = unique(axes)
 	if len(axes) == 0 {
-		axes = slices.Concat(params[:min(standardAxes, len(params))], metrics[:min(1, len(metrics))])
+		axes = c.standardAxes(metrics)
 	}
 	axes = axes[:min(mostAxes, len(axes))]
 	f.Keep = c.kept("axis")
@@ -429,6 +429,16 @@ func (c *comparison) parallel(tx *storage.Tx) (p plot, f compare.Form, err error
 	p.sub = i18n.T(ctx, "compare.brush")
 	p.option = map[string]any{"kind": "parallel", "axes": lanes, "runs": strands}
 	return p, f, nil
+}
+
+// standardAxes are the first params that differ, and the metric that says most.
+func (c *comparison) standardAxes(metrics []string) (out []string) {
+	for _, u := range c.params {
+		if (u.Differs || u.Runs < len(c.runs)) && len(out) < paramAxes {
+			out = append(out, "params."+u.Key)
+		}
+	}
+	return slices.Concat(out, metrics[:min(max(1, 2-len(out)), len(metrics))])
 }
 
 // place is where run i stands on the axis of col: nil where it has nothing.

@@ -38,7 +38,7 @@ const (
 	leastPoints   = 4
 	mostPoints    = 2000
 	standardShown = 1000
-	tableCells    = 200 // rows of the page with the data, over all runs
+	tableCells    = 160 // rows of the page with the data, over all runs
 )
 
 // seriesQuery is what the address of a chart's data says.

@@ -70,7 +70,7 @@ const slipwayChart = {
   const span = (seconds) => {
     const s = Math.abs(seconds);
     const sign = seconds < 0 ? '−' : '';
-    if (s < 60) return `${plain(seconds)} s`;
+    if (s < 60) return `${minus(few.format(s < 1 ? seconds : Math.round(seconds * 10) / 10))} s`;
     if (s < 3600) return `${sign}${Math.floor(s / 60)}m ${String(Math.round(s % 60)).padStart(2, '0')}s`;
     return `${sign}${number.format(Math.floor(s / 3600))}h ${String(Math.round((s % 3600) / 60)).padStart(2, '0')}m`;
   };
@@ -90,12 +90,12 @@ const slipwayChart = {
   const tooltip = (t) => ({
     confine: true, renderMode: 'richText', // the HTML tooltip writes style attributes, which our policy forbids
     backgroundColor: t.raised, borderColor: t.border, borderWidth: 1, padding: [8, 10],
-    textStyle: { color: t.text, fontSize: 12, rich: Object.fromEntries(t.colors.map((color, i) => [`c${i}`, { color, fontSize: 12 }])) },
+    textStyle: { color: t.text, fontSize: 12 },
   });
   const inRich = (text) => text.replace(/[{}|]/g, '¦');
-  const mark = (i) => `{c${i % 10}|●}`;
+  const brief = (name) => (name.length > 24 ? `${name.slice(0, 23)}…` : name);
   const legend = (t, several) => (several
-    ? { right: 0, top: 0, left: 40, type: 'scroll', align: 'left', icon: 'roundRect', itemWidth: 14, itemHeight: 3, textStyle: { color: t.text2, fontSize: 12, lineHeight: 18, width: 150, overflow: 'truncate' }, pageIconColor: t.text2, pageIconInactiveColor: t.axis, pageTextStyle: { color: t.text2 } }
+    ? { right: 0, top: 0, left: 40, type: 'scroll', align: 'left', icon: 'roundRect', itemWidth: 14, itemHeight: 3, formatter: brief, textStyle: { color: t.text2, fontSize: 12, lineHeight: 18 }, pageIconColor: t.text2, pageIconInactiveColor: t.axis, pageTextStyle: { color: t.text2 } }
     : { show: false });
   const base = (t, several) => ({
     animation: false, color: t.colors, textStyle: { fontFamily: t.font, color: t.text2 }, legend: legend(t, several),
@@ -174,7 +174,7 @@ const slipwayChart = {
     const x = one(params).axisValue;
     const rows = data.series.filter((s) => !hidden().has(s.name)).map((s) => [s, slipwayChart.nearest(slipwayChart.smoothed(s.points, how.smooth), x)]).filter(([, p]) => p);
     rows.sort((a, b) => b[1][1] - a[1][1]);
-    const lines = rows.slice(0, ROWS).map(([s, p]) => `${mark(s.color)} ${plain(p[1])}${data.series.length > 1 ? `  ${inRich(s.name.length > 40 ? `${s.name.slice(0, 39)}…` : s.name)}` : ''}`);
+    const lines = rows.slice(0, ROWS).map(([s, p]) => `${plain(p[1])}${data.series.length > 1 ? `  ${inRich(brief(s.name))}` : ''}`);
     return [`${data.xName} ${along[data.x](x)}`, ...lines, ...(rows.length > ROWS ? [`… +${rows.length - ROWS}`] : [])].join('\n');
   };
   const curves = (data, how, t, hidden) => {
@@ -200,8 +200,7 @@ const slipwayChart = {
   const dots = (t, all, point) => all.map((d) => ({
     value: point(d), name: d.name, symbol: SYMBOL[d.color % SYMBOL.length], itemStyle: { color: t.colors[d.color % 10], borderColor: t.surface, borderWidth: 1 },
   }));
-  const aboutDot = (labels) => ({ data, value }) => [`${mark(t10(data.itemStyle.color))} ${inRich(data.name)}`, ...labels.map((label, i) => `${inRich(label.name)}: ${label.categories ? inRich(label.categories[value[i]] ?? '—') : plain(value[i])}`)].join('\n');
-  const t10 = (color) => Math.max(0, theme().colors.indexOf(color));
+  const aboutDot = (labels) => ({ data, value }) => [inRich(data.name), ...labels.map((label, i) => `${inRich(label.name)}: ${label.categories ? inRich(label.categories[value[i]] ?? '—') : plain(value[i])}`)].join('\n');
   const between = (t) => ({ ...base(t, false), grid: { left: 64, right: 24, top: 28, bottom: 48 }, legend: { show: false } });
   const texts = (categories) => ({ type: 'category', data: categories, axisLabel: { width: Math.max(50, 700 / categories.length), overflow: 'truncate', interval: 0 } });
   const scatter = (given, t) => ({
@@ -242,7 +241,7 @@ const slipwayChart = {
     const cut = (v) => (String(v).length > 16 ? `${String(v).slice(0, 15)}…` : v);
     return {
       ...base(t, given.runs.length > 1),
-      tooltip: { ...tooltip(t), trigger: 'item', formatter: ({ seriesIndex }) => { const r = given.runs[seriesIndex]; return [`${mark(r.color)} ${inRich(r.name)}`, ...given.axes.map((a, i) => `${inRich(a.name)}: ${r.values[i] === null ? '—' : a.categories ? inRich(a.categories[r.values[i]].slice(0, 60)) : plain(r.values[i])}`)].join('\n'); } },
+      tooltip: { ...tooltip(t), trigger: 'item', formatter: ({ seriesIndex }) => { const r = given.runs[seriesIndex]; return [inRich(r.name), ...given.axes.map((a, i) => `${inRich(a.name)}: ${r.values[i] === null ? '—' : a.categories ? inRich(a.categories[r.values[i]].slice(0, 60)) : plain(r.values[i])}`)].join('\n'); } },
       parallel: {
         left: 60, right: 90, top: 70, bottom: 30,
         parallelAxisDefault: {
@@ -263,10 +262,10 @@ const slipwayChart = {
   const narrowed = (element, chart, given) => {
     const note = $('[data-chart-kept]');
     if (!note) return;
-    const brushed = chart.getOption().parallelAxis.some((a) => a.activeIntervals?.length);
     const all = chart.getModel().getSeries();
     const kept = given.runs.filter((_, i) => all[i].getRawIndicesByActiveState('active').length);
-    note.textContent = brushed ? note.dataset.chartKept.replace('{n}', kept.length).replace('{all}', given.runs.length).replace('{names}', () => kept.map((r) => r.name).join(', ') || '—') : '';
+    const free = all.every((series) => series.getRawIndicesByActiveState('normal').length);
+    note.textContent = free ? '' : note.dataset.chartKept.replace('{n}', kept.length).replace('{all}', given.runs.length).replace('{names}', () => kept.map((r) => r.name).join(', ') || '—');
   };
 
   // ---- The controls of a page's charts, and its address ----

@@ -62,7 +62,7 @@ export async function open(browser, { lang = 'en', signedInAs, ...options } = {}
 
 // settled waits until what a page draws by itself is there.
 export const settled = (page) => page.waitForFunction(() => document.readyState === 'complete' && !document.querySelector('[aria-busy="true"]')
-  && [...document.querySelectorAll('[data-chart]')].every((e) => e.hidden || e.getBoundingClientRect().top > innerHeight + 300 || e.querySelector('canvas')));
+  && [...document.querySelectorAll('[data-chart], [data-chart-src]')].every((e) => e.hidden || !e.checkVisibility() || e.getBoundingClientRect().top > innerHeight + 300 || e.querySelector('canvas')));
 
 // frame is what holds of every page at any width: one heading, the right language, nothing beside the screen.
 export async function frame(page, lang, where) {
