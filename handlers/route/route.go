@@ -68,6 +68,7 @@ type App struct {
 	BaseURL string // "https://host/prefix", or "" where it is not known
 	Prefix  string // the path of BaseURL, without a final slash
 	Version string
+	Dev     bool // show what only those who build the product need
 	Log     *slog.Logger
 }
 

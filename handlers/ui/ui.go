@@ -27,7 +27,7 @@ type pages struct{ door *identity.Door }
 func Table(door *identity.Door) []route.Route {
 	p := pages{door}
 	var out []route.Route
-	for _, t := range [][]route.Route{p.signing(), preferences, homePages, searchPages, experimentPages, runPages, modelPages, trashPages, p.account(), userPages} {
+	for _, t := range [][]route.Route{p.signing(), preferences, homePages, searchPages, experimentPages, runPages, modelPages, trashPages, stylePages, p.account(), userPages} {
 		out = append(out, t...)
 	}
 	return route.Around(out, p.framed)

@@ -23,6 +23,7 @@ import (
 	"github.com/slipway-ml/slipway/web/page/runs"
 	"github.com/slipway-ml/slipway/web/page/search"
 	"github.com/slipway-ml/slipway/web/page/signin"
+	"github.com/slipway-ml/slipway/web/page/styleguide"
 	"github.com/slipway-ml/slipway/web/page/trash"
 	"github.com/slipway-ml/slipway/web/page/users"
 )
@@ -92,6 +93,7 @@ func pages(ctx context.Context) map[string]templ.Component {
 		}),
 		"trash/empty":     trash.List(trash.View{Kind: "run"}),
 		"trash/all":       trash.List(trash.View{CanPurge: true, Counts: map[string]int64{"run": 2}, Confirm: &trash.Confirm{All: true, Word: true}}),
+		"style guide":     styleguide.Show("dark"),
 		"experiments":     experiments.List(experiments.ListView{Query: "a", View: "all", CanWrite: true, CanDelete: true, Rows: []experiments.Row{{ID: "1", Name: hostile, Tags: tags, CreatedBy: hostile}, {ID: "2", Name: "b", Deleted: true}}, Pager: component.PagerProps{Shown: experiments.Shown(ctx, 2, 9), First: "/experiments", Next: "/experiments?token=x", Part: "#experiments"}, Form: experiments.Form{Errors: map[string]string{"name": hostile}}}),
 		"experiments/new": experiments.List(experiments.ListView{FirstUse: true, TrackingURI: hostile, CanWrite: true}),
 		"experiments/bad": experiments.List(experiments.ListView{Query: "a >> b", Problem: problem, View: "active"}),
