@@ -87,7 +87,8 @@ func pages(ctx context.Context) map[string]templ.Component {
 			CanRestore: true, CanPurge: true, Purging: true, Counts: map[string]int64{"run": 2, "model": 1},
 			Rows: []trash.Row{
 				{Kind: "run", ID: "r1", Name: hostile, Path: "/runs/r1", Within: hostile, By: hostile, Deleted: now, Size: trash.Size{Runs: 2, Points: 30, Params: 1, Files: 1, Bytes: 1000, About: true, Over: true}},
-				{Kind: "model", ID: "m1", Name: hostile, Purging: true}, {Kind: "experiment", ID: "0", Name: "Default", Stays: true},
+				{Kind: "model", ID: "m1", Name: hostile, Purging: true},
+				{Kind: "experiment", ID: "0", Name: "Default", Stays: true},
 			},
 			Confirm: &trash.Confirm{Items: []string{"run:r1"}, Names: []string{hostile}, More: 3, Word: true, Error: hostile},
 		}),
