@@ -280,7 +280,7 @@ func (t *Tx) Carry(ctx context.Context, p tracking.Purge) (freed []string, done 
 			return nil, false, err
 		}
 	}
-	finished := true
+	var finished bool
 	switch k.Kind {
 	case tracking.TrashExperiment:
 		finished, err = d.experiment(ctx, k.ID)

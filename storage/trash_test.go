@@ -171,6 +171,16 @@ func TestPurgeLeavesNothing(t *testing.T) {
 		e := tracking.TrashKey{Kind: tracking.TrashExperiment, ID: id}
 		trashed(t, db, e)
 		order(t, db, e)
+		var audited int64
+		storagetest.Read(t, db, access.Maintain, func(ctx context.Context, tx *storage.Tx, g access.Grant) error {
+			if err := g.Need(access.Maintain, g.Workspace()); err != nil {
+				return err
+			}
+			return storage.Scan(ctx, tx, `SELECT COUNT(*) FROM audit_log WHERE actor = 'ada' AND permission = 'trash.purge'`, &audited)
+		})
+		if audited != 1 {
+			t.Errorf("the order left %d audit lines", audited)
+		}
 		portions := 0
 		for freed, more := carry(t, db); more; freed, more = carry(t, db) {
 			_ = freed

@@ -39,6 +39,7 @@ const (
 type serveCmd struct {
 	place
 	serving
+	Dev bool `help:"Development mode: show the style guide at /styleguide."`
 }
 
 // Run serves until the process is told to end, then lets running requests finish.
@@ -84,7 +85,7 @@ func (c serveCmd) Run(ctx context.Context, s streams) error {
 		return err
 	}
 	door := identity.New(db, cookies, loopback && loopbackURL(base), strings.HasPrefix(base, "https:"), prefix)
-	app := &route.App{DB: db, Blobs: blobs, Sign: route.NewSigner(links), BaseURL: base, Prefix: prefix, Version: ops.Version(), Log: log, StaleAfter: c.StaleAfter}
+	app := &route.App{DB: db, Blobs: blobs, Sign: route.NewSigner(links), BaseURL: base, Prefix: prefix, Version: ops.Version(), Log: log, StaleAfter: c.StaleAfter, Dev: c.Dev}
 
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", c.Addr)
 	if err != nil {

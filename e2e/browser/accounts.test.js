@@ -14,7 +14,7 @@ const asks = (url, authorization) => fetch(`${url}/api/2.0/mlflow/experiments/se
   method: 'POST', body: '{"max_results":5}', headers: { 'content-type': 'application/json', ...(authorization ? { authorization } : {}) },
 }).then((r) => r.status);
 const text = (page) => page.locator('main').innerText();
-const flash = (page, words) => page.locator('.banner[role=status]', { hasText: words }).waitFor();
+const flash = (page, words) => page.locator('.banner[role=status], .toast[role=status]', { hasText: words }).waitFor();
 
 describe('a server of one’s own', () => {
   let server, tab, page;

@@ -16,11 +16,11 @@ async function look(name, path, { act, ready } = {}) {
   for (const lang of ['en', 'it']) {
     const tab = await open(browser, { lang });
     const { page } = tab;
-    await page.goto(server.url + path);
     for (const [colorScheme, size] of lang === 'en' ? [['light', wide], ['dark', wide], ['light', narrow], ['dark', narrow]] : [['light', narrow], ['dark', wide]]) {
-      await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' }); // axe looks at once, not at a colour on its way
+      await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
       await page.setViewportSize(size);
-      if (act) { await page.goto(server.url + path); await act(page); }
+      await page.goto(server.url + path); // anew: no colour is on its way to another
+      if (act) await act(page);
       if (ready) await page.waitForSelector(ready);
       await settled(page);
       const where = `${name}-${colorScheme}-${size.width}-${lang}`;

@@ -56,7 +56,7 @@ test('without JavaScript', async (t) => {
   const tab = await open(browser, { javaScriptEnabled: false });
   const { page } = tab;
   const go = (path) => page.goto(server.url + path);
-  const flash = (words) => page.locator('.banner[role=status]', { hasText: words }).waitFor();
+  const flash = (words) => page.locator('.banner[role=status], .toast[role=status]', { hasText: words }).waitFor();
 
   await t.test('every page answers, and nothing that needs a script is shown', async () => {
     for (const path of pages()) {
@@ -103,7 +103,7 @@ test('without JavaScript', async (t) => {
     await flash('Saved.');
     await page.getByRole('button', { name: 'Actions for run fold-1' }).click();
     await page.getByRole('button', { name: 'Delete run' }).click();
-    await flash('Run deleted.');
+    await flash('Run moved to the trash.');
     await page.getByRole('button', { name: 'Restore' }).click();
     await flash('Restored.');
   });

@@ -17,7 +17,7 @@ beforeEach(async () => { tab = await open(browser); page = tab.page; });
 afterEach(async () => { const { problems } = tab; await tab.close(); assert.deepEqual(problems, []); });
 
 const go = (path) => page.goto(server.url + path);
-const flash = (words) => page.locator('.banner[role=status]', { hasText: words }).waitFor();
+const flash = (words) => page.locator('.banner[role=status], .toast[role=status]', { hasText: words }).waitFor();
 const focused = () => page.evaluate(() => document.activeElement.id || document.activeElement.getAttribute('aria-label') || document.activeElement.tagName);
 const sections = (name) => page.getByRole('navigation', { name: 'Sections of the run' }).getByRole('link', { name: new RegExp(`^${name}`) });
 
@@ -77,7 +77,7 @@ test('note, tags, trash', async () => {
   assert.deepEqual((await tags.locator('li span.cut-any').allInnerTexts()).map((t) => t.trim()), ['data 2026-w47'], 'one’s own tags, not what clients note for themselves');
   await page.getByRole('button', { name: 'Actions for run to be edited' }).click();
   await page.getByRole('button', { name: 'Delete run' }).click();
-  await flash('Run deleted.');
+  await flash('Run moved to the trash.');
   await page.getByText('This run is in the trash').waitFor();
   assert.equal(await page.getByRole('link', { name: 'Edit note' }).count(), 0, 'what is in the trash is not edited');
   await axe(page, 'a run in the trash');

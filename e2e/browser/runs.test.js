@@ -17,7 +17,7 @@ beforeEach(async () => { tab = await open(browser); page = tab.page; });
 afterEach(async () => { const { problems } = tab; await tab.close(); assert.deepEqual(problems, []); });
 
 const go = (path) => page.goto(server.url + path);
-const flash = (words) => page.locator('.banner[role=status]', { hasText: words }).waitFor();
+const flash = (words) => page.locator('.banner[role=status], .toast[role=status]', { hasText: words }).waitFor();
 const query = () => new URL(page.url()).searchParams;
 const firstRow = () => page.locator('tbody tr').first().locator('th').innerText();
 const column = async (name) => {
@@ -52,7 +52,7 @@ test('an experiment from its making to the trash and back', async () => {
   await go('/experiments');
   await page.getByRole('button', { name: 'Actions for experiment tuning 2' }).click();
   await page.locator('.pop:popover-open').getByRole('button', { name: 'Delete experiment' }).click();
-  await flash('Experiment deleted.');
+  await flash('Experiment moved to the trash.');
   assert.equal(await page.getByRole('link', { name: 'tuning 2' }).count(), 0);
   await page.getByRole('link', { name: 'Deleted' }).click();
   await page.getByRole('button', { name: 'Restore tuning 2' }).click();

@@ -74,6 +74,7 @@ type App struct {
 	Log        *slog.Logger
 
 	Stopping <-chan struct{} // closed when the server stops: what is endless ends
+	Dev      bool            // show what only those who build the product need
 }
 
 // Absolute is the URL of path for a client outside: under BaseURL or, where that is not set, under the

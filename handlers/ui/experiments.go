@@ -238,7 +238,7 @@ func deleteExperiment(r *route.Request) error {
 	}); err != nil {
 		return err
 	}
-	flash(r, "flash.experiment_deleted")
+	flashUndo(r, "/experiments/"+url.PathEscape(r.Param("id"))+"/restore", "flash.experiment_deleted")
 	return see(r, back(r, "/experiments"))
 }
 

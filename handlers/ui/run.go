@@ -286,7 +286,7 @@ func deleteRun(r *route.Request) error {
 	if err := route.Do(r, func(tx *storage.Tx) error { return tracking.DeleteRun(r.Ctx(), tx, r.Grant, r.Param("id"), tx.Now()) }); err != nil {
 		return err
 	}
-	flash(r, "flash.run_deleted")
+	flashUndo(r, runPath(r)+"/restore", "flash.run_deleted")
 	return see(r, runPath(r))
 }
 

@@ -5,6 +5,7 @@ import (
 	"context"
 	"net/http"
 	"net/url"
+	"regexp"
 	"strings"
 	"time"
 
@@ -29,7 +30,7 @@ type pages struct {
 func Table(door *identity.Door) []route.Route {
 	p := pages{door, &watchers{all: map[string]*watch{}}}
 	var out []route.Route
-	for _, t := range [][]route.Route{p.signing(), preferences, homePages, searchPages, experimentPages, aboutPages, runsPages, runPages, comparePages, seriesPages, modelPages, p.account(), userPages} {
+	for _, t := range [][]route.Route{p.signing(), preferences, homePages, searchPages, experimentPages, aboutPages, runsPages, runPages, comparePages, seriesPages, modelPages, trashPages, stylePages, p.account(), userPages} {
 		out = append(out, t...)
 	}
 	return append(route.Around(out, p.framed), p.live()...)
@@ -72,16 +73,24 @@ func shell(c echo.Context, app *route.App, a access.Actor, workspace string, loc
 const flashCookie = "slipway_flash"
 
 // flash keeps a word on what was done for the next page.
-func flash(r *route.Request, key string, args ...any) { keepFlash(r, i18n.T(r.Ctx(), key, args...)) }
+func flash(r *route.Request, key string, args ...any) { flashText(r, i18n.T(r.Ctx(), key, args...)) }
 
-func keepFlash(r *route.Request, text string) {
+// flashText is flash with the words themselves.
+func flashText(r *route.Request, text string) { setFlash(r, url.Values{"text": {text}}) }
+
+// flashUndo is flash for an act that a form to undo takes back.
+func flashUndo(r *route.Request, undo, key string, args ...any) {
+	setFlash(r, url.Values{"text": {i18n.T(r.Ctx(), key, args...)}, "undo": {undo}})
+}
+
+func setFlash(r *route.Request, what url.Values) {
 	r.SetCookie(&http.Cookie{
-		Name: flashCookie, Value: url.QueryEscape(text), Path: r.Prefix + "/", MaxAge: 30, HttpOnly: true, SameSite: http.SameSiteLaxMode, Secure: r.Secure(),
+		Name: flashCookie, Value: url.QueryEscape(what.Encode()), Path: r.Prefix + "/", MaxAge: 30, HttpOnly: true, SameSite: http.SameSiteLaxMode, Secure: r.Secure(),
 	})
 }
 
 // flashN is flash for n things.
-func flashN(r *route.Request, key string, n int64) { keepFlash(r, i18n.N(r.Ctx(), key, n)) }
+func flashN(r *route.Request, key string, n int64) { flashText(r, i18n.N(r.Ctx(), key, n)) }
 
 func takeFlash(r *route.Request) (f layout.Flash) {
 	cookie, err := r.Cookie(flashCookie)
@@ -89,12 +98,21 @@ func takeFlash(r *route.Request) (f layout.Flash) {
 		return f
 	}
 	r.SetCookie(&http.Cookie{Name: flashCookie, Path: r.Prefix + "/", MaxAge: -1, HttpOnly: true, SameSite: http.SameSiteLaxMode})
-	const most = 500
-	if text, err := url.QueryUnescape(cookie.Value); err == nil && len(text) <= most {
-		f = layout.Flash{Tone: component.OK, Text: text}
+	const most = 2000
+	text, err := url.QueryUnescape(cookie.Value)
+	what, bad := url.ParseQuery(text)
+	if err != nil || bad != nil || len(text) > most {
+		return f
+	}
+	f = layout.Flash{Tone: component.OK, Text: what.Get("text")}
+	if undo := what.Get("undo"); undoes.MatchString(undo) { // a cookie may be anybody's: it offers no other act
+		f.Undo = undo
 	}
 	return f
 }
+
+// undoes are the acts that a flash may offer.
+var undoes = regexp.MustCompile(`^/(?:runs/[0-9a-f]{32}|experiments/[0-9]{1,19})/restore$`)
 
 // see sends the browser on to another page.
 func see(r *route.Request, path string) error { return r.Redirect(http.StatusSeeOther, r.Prefix+path) }

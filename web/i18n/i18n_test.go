@@ -34,7 +34,7 @@ func TestLanguagesHaveTheSameVerbs(t *testing.T) {
 }
 
 var (
-	literal  = regexp.MustCompile(`(?:i18n\.(T|N)\((?:ctx|r\.Ctx\(\))|\bflash(N?)\(r), "([^"]+)"`)
+	literal  = regexp.MustCompile(`(?:i18n\.(T|N)\((?:ctx|r\.Ctx\(\))|\bflash(N?)\(r|\bflashUndo\(r, [^"\n]+(?:"/restore")?), "([^"]+)"`)
 	prefixed = regexp.MustCompile(`i18n\.(T|N)\((?:ctx|r\.Ctx\(\)), "([^"]+\.)" ?\+`)
 	mention  = regexp.MustCompile(`"([a-z_0-9]+(?:\.[a-z_0-9]+)+)"`)
 )

@@ -43,6 +43,7 @@ type Shell struct {
 type Flash struct {
 	Tone component.Tone
 	Text string
+	Undo string // path of the form that takes it back; "" where nothing does
 }
 
 type contextKey struct{}
@@ -158,6 +159,7 @@ func navigation(s Shell) []group {
 	if s.Admin {
 		settings = append(settings, entry{"users", "nav.users", "/users", "users", ""})
 	}
+	settings = append(settings, entry{"trash", "nav.trash", "/trash", "trash-2", ""})
 	return []group{
 		{"nav.start", []entry{{"home", "nav.home", "/", "house", "h"}}},
 		{"nav.build", []entry{{"experiments", "nav.experiments", "/experiments", "flask-conical", "e"}}},

@@ -25,6 +25,8 @@ import (
 	"github.com/slipway-ml/slipway/web/page/search"
 	"github.com/slipway-ml/slipway/web/page/series"
 	"github.com/slipway-ml/slipway/web/page/signin"
+	"github.com/slipway-ml/slipway/web/page/styleguide"
+	"github.com/slipway-ml/slipway/web/page/trash"
 	"github.com/slipway-ml/slipway/web/page/users"
 )
 
@@ -127,6 +129,18 @@ func pages(ctx context.Context) map[string]templ.Component {
 		"search/one kind": search.Show(search.View{Words: "a", Kind: "runs", Most: 1, Groups: []search.Group{{Kind: "runs", Icon: "activity", More: true, Items: []search.Item{{Name: "a", Path: "/runs/r1"}}}}}),
 		"search/nothing":  search.Show(search.View{Words: hostile}),
 		"search/begin":    search.Show(search.View{}),
+		"trash": trash.List(trash.View{
+			CanRestore: true, CanPurge: true, Purging: true, Counts: map[string]int64{"run": 2, "model": 1},
+			Rows: []trash.Row{
+				{Kind: "run", ID: "r1", Name: hostile, Path: "/runs/r1", Within: hostile, By: hostile, Deleted: now, Size: trash.Size{Runs: 2, Points: 30, Params: 1, Files: 1, Bytes: 1000, About: true, Over: true}},
+				{Kind: "model", ID: "m1", Name: hostile, Purging: true},
+				{Kind: "experiment", ID: "0", Name: "Default", Stays: true},
+			},
+			Confirm: &trash.Confirm{Items: []string{"run:r1"}, Names: []string{hostile}, More: 3, Word: true, Error: hostile},
+		}),
+		"trash/empty":     trash.List(trash.View{Kind: "run"}),
+		"trash/all":       trash.List(trash.View{CanPurge: true, Counts: map[string]int64{"run": 2}, Confirm: &trash.Confirm{All: true, Word: true}}),
+		"style guide":     styleguide.Show("dark"),
 		"experiments":     experiments.List(experiments.ListView{Query: "a", View: "all", CanWrite: true, CanDelete: true, Rows: []experiments.Row{{ID: "1", Name: hostile, Tags: tags, CreatedBy: hostile}, {ID: "2", Name: "b", Deleted: true}}, Pager: component.PagerProps{Shown: experiments.Shown(ctx, 2, 9), First: "/experiments", Next: "/experiments?token=x", Part: "#experiments"}, Form: experiments.Form{Errors: map[string]string{"name": hostile}}}),
 		"experiments/new": experiments.List(experiments.ListView{FirstUse: true, TrackingURI: hostile, CanWrite: true}),
 		"experiments/bad": experiments.List(experiments.ListView{Query: "a >> b", Problem: problem, View: "active"}),

@@ -86,13 +86,14 @@ export async function frame(page, lang, where) {
     { lang, headings: 1, mains: 1, over: 0, beside: [], pinned: [], stray: 0, twice: [], title: true, broken: '' }, `${where}: frame of the page`);
 }
 
-// axe is the accessibility check: no finding at all. A change of theme alone needs only the rules on colour.
-export async function axe(page, where, rules = 'all') {
+// axe is the accessibility check: no finding at all. A change of theme alone needs only the rules on colour; off are
+// rules that a page cannot keep, with a reason beside the call.
+export async function axe(page, where, rules = 'all', off = []) {
   if (!await page.evaluate(() => 'axe' in window)) await page.evaluate(axeSource);
-  const found = await page.evaluate(async (which) => {
-    const { violations } = await window.axe.run(document, { resultTypes: ['violations'], rules: { 'target-size': { enabled: true } }, ...(which === 'all' ? {} : { runOnly: ['color-contrast', 'link-in-text-block'] }) });
+  const found = await page.evaluate(async ({ which, without }) => {
+    const { violations } = await window.axe.run(document, { resultTypes: ['violations'], rules: { 'target-size': { enabled: true }, ...Object.fromEntries(without.map((rule) => [rule, { enabled: false }])) }, ...(which === 'all' ? {} : { runOnly: ['color-contrast', 'link-in-text-block'] }) });
     return violations.map((v) => `${v.id}: ${v.help}\n${v.nodes.slice(0, 4).map((n) => `    ${n.target.join(' ')}  ${n.html.slice(0, 160)}\n      ${n.failureSummary.split('\n').slice(1).join('; ')}`).join('\n')}`);
-  }, rules);
+  }, { which: rules, without: off });
   assert.deepEqual(found, [], `${where}: accessibility\n${found.join('\n')}`);
 }
 

@@ -28,12 +28,12 @@ export async function until(ask, what, seconds = 10) {
 }
 
 // startServer serves host:<free port>, under a path prefix if one is given. url is how a browser reaches it.
-export async function startServer({ host = '127.0.0.1', prefix = '' } = {}) {
+export async function startServer({ host = '127.0.0.1', prefix = '', flags = [] } = {}) {
   const port = await freePort();
   const data = await mkdtemp(join(tmpdir(), 'slipway-browser-'));
   const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('SLIPWAY_')));
   const origin = `http://127.0.0.1:${port}`;
-  const args = ['serve', '--addr', `${host}:${port}`, '--data', data];
+  const args = ['serve', '--addr', `${host}:${port}`, '--data', data, ...flags];
   if (prefix) args.push('--base-url', origin + prefix);
   const child = spawn(binary, args, { env, stdio: ['ignore', 'pipe', 'pipe'] });
   process.once('exit', () => child.kill()); // also when a test file breaks off
