@@ -42,7 +42,7 @@ test('every address stays under the prefix', async () => {
   assert.ok(page.url().startsWith(`${server.url}/experiments/${world.fraud}?`));
   await page.getByRole('button', { name: 'Dark theme' }).click();
   const cookie = (await tab.context.cookies(`${server.url}/`)).find((c) => c.name === 'slipway_prefs');
-  assert.deepEqual([cookie?.path, decodeURIComponent(cookie?.value ?? '')], ['/ml/', 'theme=dark']);
+  assert.deepEqual([cookie?.path, new URLSearchParams(decodeURIComponent(cookie?.value ?? '')).get('theme')], ['/ml/', 'dark']);
   await page.goto(`${server.url}/#/experiments/${world.fraud}/runs/${world.long.id}`);
   await page.waitForURL(`${server.url}/runs/${world.long.id}`);
   await page.goto(`${server.url}/experiments/${world.empty}`);
