@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"math"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 
@@ -148,7 +147,7 @@ func (t *Tx) ingest(n int) statements {
 	if s, ok := ingests.Load(k); ok {
 		return s.(statements) //nolint:forcetypeassert // nothing else is stored
 	}
-	s := statements{t.upsertSeries(n), `INSERT INTO metric_tail (series, seq, data) VALUES ` + values(3, n, 1)}
+	s := statements{t.upsertSeries(n), `INSERT INTO metric_tail (series, seq, data) VALUES ` + triples(n)}
 	ingests.Store(k, s)
 	return s
 }
@@ -180,21 +179,16 @@ func (t *Tx) upsertSeries(n int) string {
 		RETURNING key, series, tail_seq, tail_points`
 }
 
-// values is n groups of width placeholders, from $from on.
-func values(width, n, from int) string {
+// triples is n groups of three placeholders, from $1 on.
+func triples(n int) string {
 	var b strings.Builder
-	for i := range n * width {
-		switch {
-		case i == 0:
-			b.WriteByte('(')
-		case i%width == 0:
-			b.WriteString("), (")
-		default:
+	for i := range n {
+		if i > 0 {
 			b.WriteString(", ")
 		}
-		b.WriteString("$" + strconv.Itoa(from+i))
+		fmt.Fprintf(&b, "($%d, $%d, $%d)", 3*i+1, 3*i+2, 3*i+3)
 	}
-	return b.String() + ")"
+	return b.String()
 }
 
 // SeriesOf lists the series of a run that have a tail of more than one row.

@@ -16,7 +16,7 @@ import (
 // demo makes what a small team has after some weeks: a search over hyper-parameters, forecasts in folds, an
 // assistant's retrieval, an image model in training, and what goes wrong in between.
 func demo(c *client, seed uint64) error {
-	r := rand.New(rand.NewPCG(seed, 7))
+	r := rand.New(rand.NewPCG(seed, 7)) //nolint:gosec // the same seed makes the same runs
 	for _, part := range []func(*client, *rand.Rand) error{fraud, forecast, assistant, vision} {
 		if err := part(c, r); err != nil {
 			return err
@@ -69,7 +69,7 @@ func fraud(c *client, r *rand.Rand) error {
 			return err
 		}
 		params := []object{
-			pair("model", model), pair("max_depth", fmt.Sprint(depth)), pair("learning_rate", fmt.Sprint(rate)), pair("n_estimators", fmt.Sprint(choose(r, 400, 800, 1200, 1600))),
+			pair("model", model), pair("max_depth", strconv.Itoa(depth)), pair("learning_rate", fmt.Sprint(rate)), pair("n_estimators", strconv.Itoa(choose(r, 400, 800, 1200, 1600))),
 			pair("subsample", fmt.Sprint(choose(r, .7, .8, .9))), pair("scale_pos_weight", "24"), pair("seed", "20261118"),
 		}
 		const steps = 120
@@ -167,7 +167,7 @@ func forecast(c *client, r *rand.Rand) error {
 			for s := range 40 {
 				metrics = append(metrics, point("wape", curve(r, .4, last, .01, s, 40), at.Add(time.Duration(s)*10*time.Second), s), point("val/loss", curve(r, 1.2, last*2, .03, s, 40), at.Add(time.Duration(s)*10*time.Second), s))
 			}
-			if err := c.log(child, metrics, []object{pair("fold", fmt.Sprint(fold)), pair("hidden_size", "160"), pair("dropout", "0.1")}, nil); err != nil {
+			if err := c.log(child, metrics, []object{pair("fold", strconv.Itoa(fold)), pair("hidden_size", "160"), pair("dropout", "0.1")}, nil); err != nil {
 				return err
 			}
 			if err := c.post("runs/update", object{"run_id": child, "status": "FINISHED", "end_time": at.Add(7 * time.Minute).UnixMilli()}, nil); err != nil {
@@ -202,7 +202,7 @@ func assistant(c *client, r *rand.Rand) error {
 			g += .03
 		}
 		metrics := []object{point("groundedness", g, end, 0), point("answer_relevance", g-.02, end, 0), point("latency_s", .8+float64(k)*.07+r.Float64()*.2, end, 0), point("cost_usd", .002*float64(k), end, 0)}
-		if err := c.log(run, metrics, []object{pair("k", fmt.Sprint(k)), pair("rerank", rerank), pair("model", choose(r, "small", "large")), pair("prompt", fmt.Sprintf("support-answer v%d", 14+i/5))}, nil); err != nil {
+		if err := c.log(run, metrics, []object{pair("k", strconv.Itoa(k)), pair("rerank", rerank), pair("model", choose(r, "small", "large")), pair("prompt", fmt.Sprintf("support-answer v%d", 14+i/5))}, nil); err != nil {
 			return err
 		}
 		if err := c.post("runs/update", object{"run_id": run, "status": "FINISHED", "end_time": end.UnixMilli()}, nil); err != nil {
@@ -244,7 +244,7 @@ func vision(c *client, r *rand.Rand) error {
 				}
 			}
 		}
-		if err := c.log(run, metrics, []object{pair("backbone", choose(r, "vit-b", "vit-l")), pair("batch_size", fmt.Sprint(32<<i)), pair("lr", fmt.Sprint(1e-4*float64(i+1)))}, nil); err != nil {
+		if err := c.log(run, metrics, []object{pair("backbone", choose(r, "vit-b", "vit-l")), pair("batch_size", strconv.Itoa(32<<i)), pair("lr", fmt.Sprint(1e-4*float64(i+1)))}, nil); err != nil {
 			return err
 		}
 		if name == "layout-v3-ft" {

@@ -9,6 +9,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"flag"
@@ -17,6 +18,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"os"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -44,7 +46,7 @@ func main() {
 		fmt.Fprintln(os.Stderr, "seed:", err)
 		os.Exit(1)
 	}
-	fmt.Printf("seeded %s in %s: %d requests\n", *url, time.Since(began).Round(time.Millisecond), c.sent.Load())
+	fmt.Fprintf(os.Stdout, "seeded %s in %s: %d requests\n", *url, time.Since(began).Round(time.Millisecond), c.sent.Load())
 }
 
 // client speaks the MLflow REST protocol.
@@ -66,7 +68,7 @@ func (c *client) post(route string, in any, out any) error {
 }
 
 func (c *client) do(method, path, kind string, body io.Reader, out any) error {
-	req, err := http.NewRequest(method, c.url+path, body)
+	req, err := http.NewRequestWithContext(context.Background(), method, c.url+path, body)
 	if err != nil {
 		return err
 	}
@@ -186,16 +188,16 @@ func many(c *client, p plan) error {
 
 // one makes run i: params from a grid of few values, metrics that depend on them.
 func (p plan) one(c *client, experiment string, i int) error {
-	r := rand.New(rand.NewPCG(p.seed, uint64(i)))
+	r := rand.New(rand.NewPCG(p.seed, uint64(i))) //nolint:gosec // the same seed makes the same runs
 	start := time.Now().Add(-time.Duration(p.runs-i) * time.Minute).UnixMilli()
 	model := []string{"xgboost", "lightgbm", "catboost", "mlp"}[r.IntN(4)]
 	run, err := c.run(object{"experiment_id": experiment, "run_name": fmt.Sprintf("%s-%06d", model, i), "user_id": "generator", "start_time": start})
 	if err != nil {
 		return err
 	}
-	params := []object{{"key": "model", "value": model}, {"key": "max_depth", "value": fmt.Sprint(4 + 2*r.IntN(5))}, {"key": "learning_rate", "value": fmt.Sprint([]float64{0.01, 0.02, 0.03, 0.05, 0.1}[r.IntN(5)])}, {"key": "trial", "value": fmt.Sprint(i)}}
+	params := []object{{"key": "model", "value": model}, {"key": "max_depth", "value": strconv.Itoa(4 + 2*r.IntN(5))}, {"key": "learning_rate", "value": fmt.Sprint([]float64{0.01, 0.02, 0.03, 0.05, 0.1}[r.IntN(5)])}, {"key": "trial", "value": strconv.Itoa(i)}}
 	for k := len(params); k < p.params; k++ {
-		params = append(params, object{"key": fmt.Sprintf("param_%02d", k), "value": fmt.Sprint(r.IntN(10))})
+		params = append(params, object{"key": fmt.Sprintf("param_%02d", k), "value": strconv.Itoa(r.IntN(10))})
 	}
 	var metrics []object
 	for k := range p.metrics {

@@ -5,14 +5,17 @@ import (
 	"iter"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/slipway-ml/slipway/handlers/route"
 )
 
-// SafeCSV is a cell that no spreadsheet takes for a formula: a text that begins like one gets an apostrophe
-// before it (OWASP, "CSV Injection"). A number stays what it is, though it may begin with a sign.
+// SafeCSV is a cell that no spreadsheet takes for a formula: a text that begins like one, also after spaces or in the
+// wide forms of the signs, gets an apostrophe before it (OWASP, "CSV Injection"). A number stays what it is, though
+// it may begin with a sign.
 func SafeCSV(cell string) string {
-	if cell == "" || !strings.ContainsRune("=+-@\t\r\n", rune(cell[0])) {
+	first, _ := utf8.DecodeRuneInString(strings.TrimLeft(cell, " "))
+	if cell == "" || !strings.ContainsRune("=+-@\t\r\n＝＋－＠", first) {
 		return cell
 	}
 	if _, err := strconv.ParseFloat(cell, 64); err == nil {

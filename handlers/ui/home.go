@@ -65,13 +65,13 @@ func showHome(r *route.Request) error {
 		return err
 	}
 	v.FirstUse = len(recent) == 0 && (len(experiments) == 0 || len(experiments) == 1 && experiments[0].ID == "0")
-	fillHome(r, &v, recent, running, experiments, now)
+	fillHome(r, &v, recent, running, experiments)
 	v.RunningMore = pulse.Running - int64(len(v.Running))
 	v.Tiles = homeTiles(r, v, pulse, active, all)
 	return r.Render(http.StatusOK, home.Show(v))
 }
 
-func fillHome(r *route.Request, v *home.View, recent, running []tracking.Outcome, experiments []tracking.Recent, now time.Time) {
+func fillHome(r *route.Request, v *home.View, recent, running []tracking.Outcome, experiments []tracking.Recent) {
 	for _, o := range recent {
 		row := home.Row{
 			ID: o.Run.ID, Name: o.Run.Name, ExperimentID: o.Run.ExperimentID, Experiment: o.Experiment,

@@ -181,29 +181,17 @@ func exportRun(r *route.Request) error {
 	w := csv.NewWriter(r.Response())
 	_ = w.Write([]string{"kind", "key", "value", "step", "time"})
 	for _, x := range run.Params {
-		_ = w.Write([]string{tracking.KindParam, csvText(x.Key), csvText(x.Value), "", ""})
+		_ = w.Write([]string{tracking.KindParam, download.SafeCSV(x.Key), download.SafeCSV(x.Value), "", ""})
 	}
 	for _, m := range run.Metrics {
 		at := time.UnixMilli(m.Timestamp).UTC().Format("2006-01-02T15:04:05.000Z07:00")
-		_ = w.Write([]string{tracking.KindMetric, csvText(m.Key), exact(m.Value), strconv.FormatInt(m.Step, 10), at})
+		_ = w.Write([]string{tracking.KindMetric, download.SafeCSV(m.Key), exact(m.Value), strconv.FormatInt(m.Step, 10), at})
 	}
 	for _, x := range run.Tags {
-		_ = w.Write([]string{tracking.KindTag, csvText(x.Key), csvText(x.Value), "", ""})
+		_ = w.Write([]string{tracking.KindTag, download.SafeCSV(x.Key), download.SafeCSV(x.Value), "", ""})
 	}
 	w.Flush() // a reader that has gone is told nothing
 	return nil
-}
-
-// csvText is s as a cell of a table that spreadsheets open: what they would take for a formula begins with an
-// apostrophe (OWASP, "CSV Injection"). A number stays one.
-func csvText(s string) string {
-	if _, err := strconv.ParseFloat(s, 64); err == nil {
-		return s
-	}
-	if strings.IndexAny(strings.TrimLeft(s, " "), "=+-@\t\r\n＝＋－＠") == 0 {
-		return "'" + s
-	}
-	return s
 }
 
 // tabQuery is the address of a tab with more in its query.

@@ -251,7 +251,7 @@ const mostChildren = 100
 func (l *listing) findChildren(tx *storage.Tx) (err error) {
 	l.depth = map[string]int{}
 	items := l.page.Items
-	for level := 0; level < mostDepth; level++ {
+	for level := range mostDepth {
 		var next []tracking.Run
 		grew := false
 		for _, run := range items {
@@ -292,7 +292,7 @@ func (l *listing) findGroups(tx *storage.Tx) (err error) {
 	by := tracking.Key{Kind: strings.TrimSuffix(kind, "s"), Name: key}
 	l.groups, err = tracking.GroupRuns(l.r.Ctx(), tx, l.r.Grant, l.query, by, l.query.Only.Metrics)
 	if domain.KindOf(err) == domain.Invalid { // the table is shown without groups
-		l.fault, err = component.FilterProblem{Message: said(l.r.Ctx(), err), At: -1}, nil
+		l.fault = component.FilterProblem{Message: said(l.r.Ctx(), err), At: -1}
 		l.state.Group = ""
 		return nil
 	}
