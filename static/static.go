@@ -119,8 +119,9 @@ func load() (byName, byURL map[string]*asset) {
 		byName[name], byURL[a.name] = a, a
 	}
 	add("app.css", stylesheet())
-	for _, dir := range []string{"js", "img"} {
-		for _, name := range glob(dir + "/*") {
+	add("app.js", script())
+	for _, pattern := range []string{"js/*.*", "img/*"} {
+		for _, name := range glob(pattern) {
 			add(path.Base(name), read(name))
 		}
 	}
@@ -178,6 +179,15 @@ func stylesheet() []byte {
 			b.Write(read(name))
 		}
 		b.WriteString("}\n")
+	}
+	return b.Bytes()
+}
+
+// script joins our own scripts, the shell first: each is a function of its own, and one file is one request.
+func script() []byte {
+	var b bytes.Buffer
+	for _, name := range glob("js/app/*.js") {
+		b.Write(read(name))
 	}
 	return b.Bytes()
 }

@@ -54,7 +54,7 @@ const drawing = (page, title) => page.evaluate((name) => {
 const drawn = (page, title, holds = () => true) => until(async () => { const d = await drawing(page, title); return d && holds(d) ? d : undefined; }, `the chart ${title}`);
 
 test('the moving average is the debiased one', () => {
-  const source = readFileSync(join(import.meta.dirname, '../../static/js/chart.js'), 'utf8');
+  const source = readFileSync(join(import.meta.dirname, '../../static/js/app/chart.js'), 'utf8');
   const { smoothed, nearest } = runInNewContext(`${source}; slipwayChart`, {});
   const ys = (ps) => Array.from(ps, (p) => p[1]);
   const points = [1, 2, 4, null, 8].map((y, i) => [i, y]);
