@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { runInNewContext } from 'node:vm';
 import { axe, frame, launch, narrow, open, settled, shot, wide } from './lib/browser.js';
+import { drawing, drawn } from './lib/chart.js';
 import { client, png } from './lib/seed.js';
 import { startServer, until } from './lib/server.js';
 
@@ -39,19 +40,6 @@ after(async () => { await browser?.close(); await server?.stop(); });
 
 const address = (ids, extra = '') => `${server.url}/compare?${ids.map((id) => `run=${id}`).join('&')}${extra}`;
 const views = (page) => page.locator('#views').scrollIntoViewIfNeeded().then(() => page.locator('#views').evaluate((e) => e.scrollIntoView()));
-// drawing is what the chart of a metric has on it, undefined until it is drawn.
-const drawing = (page, title) => page.evaluate((name) => {
-  const card = [...document.querySelectorAll('.chart-card')].find((c) => c.querySelector('h3').textContent === name);
-  const box = card?.querySelector('.chart > div');
-  const chart = box && window.echarts?.getInstanceByDom(box);
-  if (!chart) return undefined;
-  const { series, xAxis, yAxis, legend } = chart.getOption();
-  const data = (s) => s.data.map((d) => d.value ?? d);
-  return { axis: yAxis[0].type, x: xAxis[0].type, min: xAxis[0].min, max: xAxis[0].max, hidden: Object.entries(legend[0].selected ?? {}).filter(([, on]) => !on).map(([n]) => n),
-    lines: series.filter((s) => s.type === 'line').map((s) => ({ id: s.id, name: s.name, color: s.lineStyle.color, opacity: s.lineStyle.opacity, n: s.data.length, first: data(s)[0], last: data(s).at(-1) })).sort((a, b) => (a.id < b.id ? -1 : 1)),
-    bands: series.filter((s) => s.type === 'custom').length };
-}, title);
-const drawn = (page, title, holds = () => true) => until(async () => { const d = await drawing(page, title); return d && holds(d) ? d : undefined; }, `the chart ${title}`);
 
 test('the moving average is the debiased one', () => {
   const source = readFileSync(join(import.meta.dirname, '../../static/js/app/chart.js'), 'utf8');

@@ -21,6 +21,7 @@ import (
 const (
 	askEvery  = 500 * time.Millisecond
 	settles   = time.Second      // after a change the last writes may not be noted yet: say so once more
+	loading   = 5 * time.Second  // what was written so shortly before a stream opened, the page may have been too early for
 	heartbeat = 15 * time.Second // keeps proxies from closing the stream, and finds readers who left
 	longest   = 10 * time.Minute // then the browser comes again, and is asked again who it is
 )
@@ -110,11 +111,16 @@ func (p pages) stream(r *route.Request) error {
 	if err != nil {
 		return err
 	}
-	if _, err := ask(r.Ctx()); err != nil {
+	at, err := ask(r.Ctx())
+	if err != nil {
 		return err
 	}
 	heard, done := p.watchers.follow(name, ask)
 	defer done()
+	var missed <-chan time.Time
+	if time.Since(time.UnixMilli(at)) < loading {
+		missed = time.After(settles)
+	}
 	h := r.Response().Header()
 	h.Set("Content-Type", "text/event-stream; charset=utf-8")
 	h.Set("Cache-Control", "no-store")
@@ -135,7 +141,7 @@ func (p pages) stream(r *route.Request) error {
 		return nil // the reader left
 	}
 	for {
-		text := ": still here\n\n"
+		text := "event: changed\ndata: " + name + "\n\n"
 		select {
 		case <-r.Ctx().Done():
 			return nil
@@ -144,8 +150,9 @@ func (p pages) stream(r *route.Request) error {
 		case <-end.C:
 			return nil
 		case <-beat.C:
+			text = ": still here\n\n"
+		case <-missed:
 		case <-heard:
-			text = "event: changed\ndata: " + name + "\n\n"
 		}
 		if say(text) != nil {
 			return nil

@@ -280,7 +280,15 @@
       say($('[data-announce]', event.target)?.textContent);
     }
   });
-  document.addEventListener('htmx:beforeHistorySave', () => $$('dialog[open]').forEach((d) => d.close()));
+  // A page that comes back shows its tables where they were left.
+  document.addEventListener('htmx:beforeHistorySave', () => {
+    $$('dialog[open]').forEach((d) => d.close());
+    $$('.tbl-wrap').forEach((box) => { box.dataset.at = `${box.scrollLeft} ${box.scrollTop}`; });
+  });
+  document.addEventListener('htmx:historyRestore', () => $$('.tbl-wrap[data-at]').forEach((box) => {
+    [box.scrollLeft, box.scrollTop] = box.dataset.at.split(' ').map(Number);
+    delete box.dataset.at;
+  }));
   const start = () => {
     paint();
     $$('.tabs').forEach((tabs) => { // on a narrow screen the current tab may be far to the right

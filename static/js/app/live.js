@@ -57,6 +57,9 @@
     of = url;
     stream = new EventSource(url);
     stream.addEventListener('changed', soon);
+    let lost = false; // what changed while the line was down
+    stream.addEventListener('error', () => { lost = true; });
+    stream.addEventListener('open', () => { if (lost) soon(); lost = false; });
     return back;
   };
   document.addEventListener('visibilitychange', () => {
