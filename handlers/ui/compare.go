@@ -38,8 +38,10 @@ type comparison struct {
 	all     bool
 	view    string
 	metrics []tracking.KeyUse
-	params  []tracking.KeyUse
-	tags    []tracking.KeyUse // those that people set
+
+	experiment tracking.Experiment // of the first run
+	params     []tracking.KeyUse
+	tags       []tracking.KeyUse // those that people set
 }
 
 // readComparison reads the runs of the address and their keys.
@@ -121,6 +123,7 @@ func showComparison(r *route.Request) error {
 		if err != nil {
 			return v, err
 		}
+		c.experiment = e
 		v.Experiment = compare.Link{Label: e.Name, Path: "/experiments/" + e.ID}
 		if v.Add, err = c.additions(tx); err != nil {
 			return v, err
@@ -224,7 +227,7 @@ func (c *comparison) cards(tx *storage.Tx) ([]compare.Run, error) {
 			Metric:   main, Value: texts[i],
 		}
 		if main != "" && i != c.base {
-			out[i].Delta = c.delta(values[i], values[c.base], tracking.MetricDirection(main))
+			out[i].Delta = c.delta(values[i], values[c.base], tracking.PrimaryDirection(c.experiment, main))
 		}
 	}
 	return out, nil
@@ -234,23 +237,26 @@ func (c *comparison) place(run string) int {
 	return slices.IndexFunc(c.runs, func(r tracking.Run) bool { return r.ID == run })
 }
 
-// mainMetric is the metric that most runs have of those whose name tells which values are better; one of a
-// validation or a test before one of the training.
+// mainMetric is the chosen metric of the experiment or, of those that most runs have, the most telling.
 func (c *comparison) mainMetric() string {
-	best, rank := "", 0
+	most := 0
 	for _, u := range c.metrics {
-		if tracking.MetricDirection(u.Key) == tracking.Unknown || isSystem(u.Key) {
-			continue
-		}
-		held := 0
-		if key := strings.ToLower(u.Key); strings.Contains(key, "val") || strings.Contains(key, "test") {
-			held = 1
-		}
-		if n := 2*u.Runs + held; n > rank {
-			best, rank = u.Key, n
+		if !isSystem(u.Key) {
+			most = max(most, u.Runs)
 		}
 	}
-	return best
+	var ms []tracking.Metric
+	for _, u := range c.metrics {
+		if u.Runs == most && !isSystem(u.Key) {
+			ms = append(ms, tracking.Metric{Key: u.Key, Step: u.Step})
+		}
+	}
+	tracking.MostTelling(ms)
+	keys := make([]string, len(ms))
+	for i, m := range ms {
+		keys[i] = m.Key
+	}
+	return tracking.PrimaryMetric(c.experiment, keys[:min(1, len(keys))])
 }
 
 // delta is how far v is from the baseline, absolute and relative; empty where one of them is no number.
