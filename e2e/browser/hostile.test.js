@@ -36,6 +36,9 @@ before(async () => {
   const model = await api.model(ids.experiment, 'model', run.id);
   ids.model = model.id;
   await api.post('runs/outputs', { run_id: run.id, models: [{ model_id: model.id, step: 0 }] });
+  const gone = await api.run(ids.experiment, `gone ${image}`, { tags: { colour: script } });
+  await api.post('runs/delete', { run_id: gone.id });
+  await api.post('experiments/delete', { experiment_id: await api.experiment(`gone ${breaks}`) });
   await api.file(model, `MLmodel ${image.replaceAll('/', '')}`, html);
 });
 after(async () => { await browser?.close(); await server?.stop(); });
@@ -86,6 +89,18 @@ test('pages show it and run none of it', async () => {
   await look(`/logged-models/${ids.model}`, image.replaceAll('/', ''));
   await page.goto(server.url + file('not-a-picture.png'));
   await page.waitForFunction(() => document.querySelector('.preview img')?.complete);
+  const two = `/compare?run=${ids.run}&run=${ids.other}`;
+  await look('/', script);
+  await look(`/search?${new URLSearchParams({ q: 'img src' })}`, image);
+  await look(`/experiments/${ids.experiment}/about`, breaks);
+  for (const more of ['tree=1', new URLSearchParams({ group: 'tags.colour' }), new URLSearchParams({ group: 'params.path' })]) await look(`/experiments/${ids.experiment}?${more}`, script);
+  await look(`/experiments/${ids.experiment}?${new URLSearchParams([['col', 'params.lr'], ['col', `tags.${image}`], ['user', image]])}`, image);
+  await look(`/experiments/${ids.experiment}/columns?${new URLSearchParams([['q', script], ['col', `metrics.${image}`]])}`, image);
+  await look(two, breaks, `run ${script}`);
+  for (const view of ['scatter', 'parallel', 'box', 'images']) await look(`${two}&${new URLSearchParams({ view, group: 'tags.colour', by: 'params.path', sx: 'params.lr', sy: 'metrics.loss', q: '' })}`, `run ${script}`);
+  await look(`${two}&add=${encodeURIComponent('img src')}`);
+  await look('/trash', image);
+  await look('/trash?kind=experiments');
   tab.expect(400, 404);
   for (const path of [`/experiments/${ids.experiment}?${new URLSearchParams({ filter: `${image} = ${script}` })}`, `/experiments?${new URLSearchParams({ q: `name = ${image}` })}`, `/${script}`, `/runs/${encodeURIComponent(image)}`, file(`../${script}`),
     `/experiments?${new URLSearchParams({ order: image, view: script, token: script })}`]) await look(path);
@@ -101,5 +116,32 @@ test('a hostile file opened by its address is a download', async () => {
     assert.ok(download.suggestedFilename(), path);
   }
   tab.clean('downloads');
+  await tab.close();
+});
+
+test('what is typed and saved in the browser is text too', async () => {
+  const tab = await open(browser);
+  const { page } = tab;
+  await page.goto(`${server.url}/experiments/${ids.experiment}`);
+  await page.getByRole('button', { name: 'Save view' }).click();
+  await page.fill('#view-name-new', image);
+  await page.getByRole('button', { name: 'Save as new view' }).click();
+  await page.getByRole('navigation', { name: 'Saved views' }).getByText(image).waitFor();
+  await page.getByRole('link', { name: /^Columns/ }).click();
+  await page.locator('#drawer[open] #picked').waitFor();
+  await page.fill('#picker-q', image);
+  await page.locator('#drawer').getByText('No other key').waitFor();
+  await page.locator('#drawer').getByRole('button', { name: 'Close' }).click();
+  await page.fill('#filter-query', '');
+  await page.locator('#filter-query').pressSequentially('tags.col');
+  await page.getByRole('option').filter({ hasText: 'colour' }).waitFor();
+  await page.keyboard.press('Escape');
+  await page.locator('h1').click();
+  await page.keyboard.press('Control+k');
+  await page.locator('#palette[open]').waitFor();
+  await page.keyboard.type('img src');
+  await page.locator('#palette-found').getByText(image).first().waitFor();
+  assert.equal(await page.locator('#palette [src="x"], #palette script').count(), 0);
+  tab.clean('typed'); // a dialog or a refused script would be a problem of the page
   await tab.close();
 });

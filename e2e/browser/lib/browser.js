@@ -33,7 +33,7 @@ export const narrow = { width: 390, height: 844 };
 // open makes a page that collects its own problems: what the policy refused, what failed, what a script said.
 export async function open(browser, { lang = 'en', signedInAs, ...options } = {}) {
   const context = await browser.newContext({ viewport: wide, locale: lang === 'it' ? 'it-IT' : 'en-GB', storageState: signedInAs, ...options });
-  context.setDefaultTimeout(10_000);
+  context.setDefaultTimeout(20_000);
   const problems = [];
   await context.exposeBinding('slipwayViolation', (_, what) => { problems.push(`policy: ${what}`); });
   await context.addInitScript(() => {

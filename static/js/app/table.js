@@ -38,14 +38,14 @@
     keep(ids);
     paint();
   };
-  let last; // where a range begins
+  let last; // the run where a range begins: its row may be written anew meanwhile
   document.addEventListener('click', (event) => {
     const box = event.target.closest?.('#selection input[name="run"]');
     if (box) {
       const all = boxes();
-      const [a, b] = [all.indexOf(last), all.indexOf(box)].sort((x, y) => x - y);
+      const [a, b] = [all.findIndex((other) => other.value === last), all.indexOf(box)].sort((x, y) => x - y);
       change(event.shiftKey && a >= 0 ? all.slice(a, b + 1) : [box], box.checked);
-      last = box;
+      last = box.value;
     }
     if (event.target.closest?.('[data-all]')) change(boxes(), event.target.checked);
     if (event.target.closest?.('[data-clear]')) { keep([]); paint(); }
