@@ -124,7 +124,9 @@ test('search and commands', async (t) => {
     await menu('>crea un')(page);
     await page.keyboard.press('Enter');
     await page.waitForSelector('dialog#create:modal');
+    await page.waitForLoadState('load');
     await page.keyboard.press('Escape');
+    await page.waitForSelector('dialog#create:not([open])', { state: 'attached' });
     await menu('team: risk')(page);
     await page.keyboard.press('Enter');
     await page.waitForURL(/filter=tags/);

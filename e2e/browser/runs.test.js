@@ -43,12 +43,12 @@ test('an experiment from its making to the trash and back', async () => {
   await dialog.locator('#name').fill('tuning');
   await dialog.getByRole('button', { name: 'Create experiment' }).click();
   await flash('Experiment tuning created.');
-  assert.equal(await page.locator('h1').innerText(), 'tuning');
+  assert.equal(await page.locator('h1 > span').first().innerText(), 'tuning');
   await page.getByRole('button', { name: 'Actions for experiment tuning' }).click();
   await page.fill('#experiment-name', 'tuning 2');
   await page.getByRole('button', { name: 'Rename' }).click();
   await flash('Saved.');
-  assert.equal(await page.locator('h1').innerText(), 'tuning 2');
+  assert.equal(await page.locator('h1 > span').first().innerText(), 'tuning 2');
   await go('/experiments');
   await page.getByRole('button', { name: 'Actions for experiment tuning 2' }).click();
   await page.locator('.pop:popover-open').getByRole('button', { name: 'Delete experiment' }).click();
@@ -57,7 +57,7 @@ test('an experiment from its making to the trash and back', async () => {
   await page.getByRole('link', { name: 'Deleted' }).click();
   await page.getByRole('button', { name: 'Restore tuning 2' }).click();
   await flash('Restored.');
-  assert.equal(await page.locator('h1').innerText(), 'tuning 2');
+  assert.equal(await page.locator('h1 > span').first().innerText(), 'tuning 2');
   await go('/experiments?q=tuning');
   assert.deepEqual(await page.locator('tbody th').allInnerTexts(), ['tuning 2'], 'plain words find a part of a name');
 });
@@ -67,20 +67,20 @@ test('what is deleted stays within reach', async () => {
   const run = await api.run(only, 'single');
   await api.post('runs/delete', { run_id: run.id });
   await go(`/experiments/${only}`);
-  await page.getByRole('link', { name: 'Deleted' }).click();
+  await page.getByRole('link', { name: 'Show deleted runs' }).click();
   await page.getByRole('link', { name: 'single' }).waitFor();
 });
 
 test('sorting by a column', async () => {
   await go(`/experiments/${world.fraud}`);
   const before = await firstRow();
-  const head = page.locator('th', { hasText: 'val_auc' });
+  const head = page.locator('th:has(a)', { hasText: 'val_auc' });
   assert.equal(await head.getAttribute('aria-sort'), null);
   await head.getByRole('link').click();
   await page.locator('th[aria-sort=descending]', { hasText: 'val_auc' }).waitFor();
   assert.equal(query().get('order'), 'metrics.val_auc DESC');
   const values = (await column('val_auc')).map(Number).filter((v) => !Number.isNaN(v));
-  assert.ok(values.length > 50);
+  assert.ok(values.length > 30);
   assert.deepEqual(values, [...values].sort((a, b) => b - a));
   assert.equal(await page.evaluate(() => document.activeElement.textContent.trim()), 'val_auc', 'focus stays on the head');
   const best = await firstRow();
@@ -100,7 +100,7 @@ test('a wide table: name and heads stay in sight, and a sort does not move it', 
   await page.setViewportSize({ width: 1000, height: 700 });
   await go(`/experiments/${world.fraud}`);
   const box = page.locator('.tbl-wrap');
-  await box.evaluate((e) => { e.scrollLeft = e.scrollWidth; e.scrollTop = 600; });
+  await box.evaluate((e) => { e.scrollLeft = 300; e.scrollTop = 600; });
   const seen = await page.evaluate(() => {
     const wrap = document.querySelector('.tbl-wrap').getBoundingClientRect();
     const head = document.querySelector('thead th').getBoundingClientRect();
@@ -111,7 +111,7 @@ test('a wide table: name and heads stay in sight, and a sort does not move it', 
   assert.deepEqual(seen, { scrolled: true, head: 0, name: 0 });
   const left = await box.evaluate((e) => e.scrollLeft);
   assert.ok(left > 100);
-  await page.locator('th', { hasText: 'User' }).getByRole('link').click();
+  await page.locator('th', { hasText: 'User' }).getByRole('link').evaluate((link) => link.click()); // a real click would bring it into sight
   await page.locator('th[aria-sort]', { hasText: 'User' }).waitFor();
   assert.equal(await box.evaluate((e) => e.scrollLeft), left);
 });
@@ -127,13 +127,13 @@ test('numbers stand at the right, under their heads', async () => {
 
 test('filtering, and a filter that cannot be read', async () => {
   await go(`/experiments/${world.fraud}`);
-  const input = page.getByLabel('Filter runs');
+  const input = page.locator('#filter-query');
   await input.fill("metrics.val_auc > 0.9 and params.max_depth = '8'");
   await input.press('Enter');
   await page.waitForFunction(() => document.querySelectorAll('tbody tr').length < 20);
   assert.equal(query().get('filter'), "metrics.val_auc > 0.9 and params.max_depth = '8'");
   const rows = await page.locator('tbody tr').count();
-  await page.locator('#live', { hasText: `${rows} runs` }).waitFor({ state: 'attached' });
+  await page.locator('#live', { hasText: `${rows} of 120 runs` }).waitFor({ state: 'attached' });
   for (const value of await column('val_auc')) assert.ok(Number(value) > 0.9, value);
   const at = page.url();
   tab.expect(400);
@@ -148,10 +148,10 @@ test('filtering, and a filter that cannot be read', async () => {
   await input.fill('metrics.val_auc > 2');
   await input.press('Enter');
   await page.locator('h2', { hasText: 'No run matches' }).waitFor();
-  await page.locator('#live', { hasText: 'No run matches' }).waitFor({ state: 'attached' });
+  await page.locator('#live', { hasText: '0 of 120 runs' }).waitFor({ state: 'attached' });
   assert.equal(await page.locator('#filter-error').count(), 0);
   await page.getByRole('link', { name: 'Clear filter' }).click();
-  await page.locator('tbody tr').nth(50).waitFor();
+  await page.locator('tbody tr').nth(39).waitFor();
   assert.equal(query().get('filter'), null);
 });
 
@@ -159,11 +159,13 @@ test('paging forth and to the start', async () => {
   await go(`/experiments/${world.fraud}`);
   const first = await firstRow();
   const names = new Set(await column('Run'));
-  await page.getByRole('link', { name: 'Next' }).click();
-  await page.waitForFunction((name) => document.querySelector('tbody th').innerText !== name, first);
-  const more = await column('Run');
-  assert.equal(names.size + more.length, 120);
-  assert.ok(more.every((name) => !names.has(name)), 'no run twice');
+  for (const all of [80, 120]) {
+    const before = await firstRow();
+    await page.getByRole('link', { name: 'Next' }).click();
+    await page.waitForFunction((name) => document.querySelector('tbody th').innerText !== name, before);
+    for (const name of await column('Run')) names.add(name);
+    assert.equal(names.size, all, 'no run twice, none left out');
+  }
   assert.equal(await page.getByRole('link', { name: 'Next' }).count(), 0);
   await page.getByRole('link', { name: 'First', exact: true }).click();
   await page.waitForFunction((name) => document.querySelector('tbody th').innerText === name, first);
@@ -269,5 +271,5 @@ test('the addresses that the MLflow client prints', async () => {
   }
   await go('/#/experiments//example.org/runs/..%2f..');
   await settled(page);
-  assert.equal(new URL(page.url()).pathname, '/experiments', 'and nothing else');
+  assert.equal(new URL(page.url()).pathname, '/', 'and nothing else');
 });
