@@ -214,9 +214,9 @@ func (t *Tx) plannedPage(ctx context.Context, q tracking.Query, m string) (page,
 	if len(q.Experiments) != 1 || q.Filter == nil {
 		return p, false, nil
 	}
-	best, from := fewRuns, ""
+	best, from, args := fewRuns, "", p.where.args
 	for _, c := range conjuncts(q.Filter) {
-		w := &where{db: t.db, args: slices.Clone(p.where.args)}
+		w := &where{db: t.db, args: slices.Clone(args)} // PostgreSQL minds arguments that nothing uses
 		start := w.start(q.Experiments, c)
 		if start == "" {
 			continue
