@@ -2,28 +2,15 @@ package storage
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"strings"
 
 	"github.com/slipway-ml/slipway/domain/tracking"
 )
 
-// texts is the argument of sqldb's InTexts.
-func texts(all []string) (string, error) {
-	if all == nil {
-		all = []string{}
-	}
-	b, err := json.Marshal(all)
-	return string(b), err
-}
-
 // RunsIn finds runs without their lists; ids that are not there are left out.
 func (t *Tx) RunsIn(ctx context.Context, ids []string) ([]tracking.Run, error) {
-	in, err := texts(ids)
-	if err != nil {
-		return nil, err
-	}
+	in := textList(ids)
 	return list(ctx, t, scanRun, `SELECT `+runCols+` FROM runs r WHERE `+t.db.InTexts("r.id", "$1"), in)
 }
 
@@ -33,10 +20,7 @@ var textTables = map[string]string{tracking.KindParam: "params", tracking.KindTa
 // KeyUses lists the keys of a kind that some runs have, in order, and whether they differ. Values are compared by
 // the database: of many keys and runs only one row a key comes out.
 func (t *Tx) KeyUses(ctx context.Context, kind string, ids []string) ([]tracking.KeyUse, error) {
-	in, err := texts(ids)
-	if err != nil {
-		return nil, err
-	}
+	in := textList(ids)
 	if kind == tracking.KindMetric {
 		return list(ctx, t, func(row scanner) (u tracking.KeyUse, err error) {
 			var low, high float64
@@ -63,14 +47,8 @@ func (t *Tx) TextsIn(ctx context.Context, kind string, ids, keys []string) ([]tr
 	if !ok {
 		return nil, fmt.Errorf("storage: %q has no texts", kind)
 	}
-	runs, err := texts(ids)
-	if err != nil {
-		return nil, err
-	}
-	some, err := texts(keys)
-	if err != nil {
-		return nil, err
-	}
+	runs := textList(ids)
+	some := textList(keys)
 	return list(ctx, t, scanText, `SELECT run_id, key, value FROM `+table+` WHERE `+t.db.InTexts("run_id", "$1")+` AND `+t.db.InTexts("key", "$2"), runs, some)
 }
 
@@ -80,14 +58,8 @@ func scanText(row scanner) (v tracking.RunText, err error) {
 
 // MetricsIn finds the latest values that some runs have of some metrics.
 func (t *Tx) MetricsIn(ctx context.Context, ids, keys []string) ([]tracking.Metric, error) {
-	runs, err := texts(ids)
-	if err != nil {
-		return nil, err
-	}
-	some, err := texts(keys)
-	if err != nil {
-		return nil, err
-	}
+	runs := textList(ids)
+	some := textList(keys)
 	return list(ctx, t, func(row scanner) (m tracking.Metric, err error) {
 		return m, scanMetric(row, &m, &m.RunID, &m.Key)
 	}, `
@@ -98,10 +70,7 @@ func (t *Tx) MetricsIn(ctx context.Context, ids, keys []string) ([]tracking.Metr
 // DatasetsIn finds the data sets that some runs read: the key is the name, with what it was used for, the
 // value the digest.
 func (t *Tx) DatasetsIn(ctx context.Context, ids []string) ([]tracking.RunText, error) {
-	in, err := texts(ids)
-	if err != nil {
-		return nil, err
-	}
+	in := textList(ids)
 	return list(ctx, t, func(row scanner) (v tracking.RunText, err error) {
 		var use string
 		if err = row(&v.RunID, &v.Key, &use, &v.Value); err == nil && use != "" {

@@ -2,7 +2,6 @@ package storage
 
 import (
 	"context"
-	"encoding/json"
 	"math"
 
 	"github.com/slipway-ml/slipway/domain/tracking"
@@ -33,10 +32,7 @@ func (t *Tx) CountChildRuns(ctx context.Context, workspace, parent string, most 
 
 // LatestOf are the latest values of one metric in some runs.
 func (t *Tx) LatestOf(ctx context.Context, runs []string, key string) (map[string]float64, error) {
-	text, err := json.Marshal(runs)
-	if err != nil {
-		return nil, err
-	}
+	text := textList(runs)
 	out := map[string]float64{}
 	return out, t.each(ctx, func(row scanner) error {
 		var run string
@@ -44,18 +40,15 @@ func (t *Tx) LatestOf(ctx context.Context, runs []string, key string) (map[strin
 		err := scanMetric(row, &m, &run)
 		out[run] = m.Value
 		return err
-	}, `SELECT run_id, value, is_nan, step, timestamp FROM metrics WHERE key = $2 AND `+t.db.InTexts("run_id", "$1"), string(text), key)
+	}, `SELECT run_id, value, is_nan, step, timestamp FROM metrics WHERE key = $2 AND `+t.db.InTexts("run_id", "$1"), text, key)
 }
 
 // FirstMetric is the first metric of some runs that does not measure their machine.
 func (t *Tx) FirstMetric(ctx context.Context, runs []string) (string, error) {
-	text, err := json.Marshal(runs)
-	if err != nil {
-		return "", err
-	}
+	text := textList(runs)
 	return one(ctx, t, column[string], `
 		SELECT COALESCE(MIN(key), '') FROM metrics
-		 WHERE `+t.db.InTexts("run_id", "$1")+` AND NOT (key >= 'system/' AND key < 'system0')`, string(text))
+		 WHERE `+t.db.InTexts("run_id", "$1")+` AND NOT (key >= 'system/' AND key < 'system0')`, text)
 }
 
 // CountDatasetRuns counts the active runs of an experiment, but for one, that read data with a digest, up to most.
@@ -87,14 +80,11 @@ func (t *Tx) RecentRuns(ctx context.Context, experiment string, limit int) ([]tr
 // MetricExtents reads the whole histories of some metrics of a run, as long as they have at most so many points
 // together; else it answers nil, for then the answer would cost more than it is worth.
 func (t *Tx) MetricExtents(ctx context.Context, run string, keys []string, most int64) (map[string]tracking.MetricExtent, error) {
-	text, err := json.Marshal(keys)
-	if err != nil {
-		return nil, err
-	}
+	text := textList(keys)
 	of := `m.run_id = $1 AND ` + t.db.InTexts("m.key", "$2")
 	size, err := one(ctx, t, column[int64], `
 		SELECT CAST((SELECT COALESCE(SUM(m.tail_points), 0) FROM metrics m WHERE `+of+`)
-		     + (SELECT COALESCE(SUM(b.points), 0) FROM metrics m JOIN metric_blocks b ON b.series = m.series WHERE `+of+`) AS BIGINT)`, run, string(text))
+		     + (SELECT COALESCE(SUM(b.points), 0) FROM metrics m JOIN metric_blocks b ON b.series = m.series WHERE `+of+`) AS BIGINT)`, run, text)
 	if err != nil || size > most {
 		return nil, err
 	}
@@ -108,7 +98,7 @@ func (t *Tx) MetricExtents(ctx context.Context, run string, keys []string, most 
 			}
 			all[key], err = points.Decode(all[key], data)
 			return err
-		}, `SELECT m.key, b.data FROM metrics m JOIN `+from+` b ON b.series = m.series WHERE `+of, run, string(text)); err != nil {
+		}, `SELECT m.key, b.data FROM metrics m JOIN `+from+` b ON b.series = m.series WHERE `+of, run, text); err != nil {
 			return nil, err
 		}
 	}

@@ -175,17 +175,17 @@ func (t *Tx) TrashSizes(ctx context.Context, workspace string, all []tracking.Tr
 	return nil
 }
 
-func (t *Tx) weigh(ctx context.Context, runs []string, s *tracking.Size) error {
-	ids, err := json.Marshal(runs)
-	if err != nil || len(runs) == 0 {
-		return err
+func (t *Tx) weigh(ctx context.Context, runs []string, s *tracking.Size) (err error) {
+	if len(runs) == 0 {
+		return nil
 	}
-	if s.Params, err = one(ctx, t, column[int64], `SELECT COUNT(*) FROM params WHERE `+t.db.InTexts("run_id", "$1"), string(ids)); err != nil {
+	ids := textList(runs)
+	if s.Params, err = one(ctx, t, column[int64], `SELECT COUNT(*) FROM params WHERE `+t.db.InTexts("run_id", "$1"), ids); err != nil {
 		return err
 	}
 	s.Points, err = one(ctx, t, column[int64], `
 		SELECT CAST(COALESCE(SUM(m.tail_points + COALESCE((SELECT SUM(b.points) FROM metric_blocks b WHERE b.series = m.series), 0)), 0) AS BIGINT)
-		  FROM metrics m WHERE `+t.db.InTexts("m.run_id", "$1"), string(ids))
+		  FROM metrics m WHERE `+t.db.InTexts("m.run_id", "$1"), ids)
 	return err
 }
 
@@ -206,10 +206,7 @@ func (t *Tx) weighFiles(ctx context.Context, workspace string, roots []string, s
 
 // rootsOf are the folders of our own store that belong to some runs or logged models alone.
 func (t *Tx) rootsOf(ctx context.Context, table string, ids []string) ([]string, error) {
-	text, err := json.Marshal(ids)
-	if err != nil {
-		return nil, err
-	}
+	text := textList(ids)
 	var out []string
 	return out, t.each(ctx, func(row scanner) error {
 		var id, uri string
@@ -221,7 +218,7 @@ func (t *Tx) rootsOf(ctx context.Context, table string, ids []string) ([]string,
 			out = append(out, at)
 		}
 		return err
-	}, `SELECT id, artifact_uri FROM `+table+` WHERE `+t.db.InTexts("id", "$1"), string(text))
+	}, `SELECT id, artifact_uri FROM `+table+` WHERE `+t.db.InTexts("id", "$1"), text)
 }
 
 // ownRoot is the folder of our store in which an experiment keeps its files, unless another experiment keeps some there
@@ -363,11 +360,8 @@ func (d *demolition) deletedRuns(ctx context.Context, id string) (bool, error) {
 }
 
 func (d *demolition) runs(ctx context.Context, ids []string) (bool, error) {
-	text, err := json.Marshal(ids)
-	if err != nil {
-		return false, err
-	}
-	all, of := string(text), d.t.db.InTexts("run_id", "$1")
+	text := textList(ids)
+	all, of := text, d.t.db.InTexts("run_id", "$1")
 	roots, err := d.t.rootsOf(ctx, "runs", ids)
 	if err != nil {
 		return false, err
@@ -398,11 +392,8 @@ func (d *demolition) models(ctx context.Context, which string, arg any) (bool, e
 	if err != nil || len(ids) == 0 {
 		return true, err
 	}
-	text, err := json.Marshal(ids)
-	if err != nil {
-		return false, err
-	}
-	all, of := string(text), d.t.db.InTexts("model_id", "$1")
+	text := textList(ids)
+	all, of := text, d.t.db.InTexts("model_id", "$1")
 	roots, err := d.t.rootsOf(ctx, "logged_models", ids)
 	if err != nil {
 		return false, err

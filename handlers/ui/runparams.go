@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/slipway-ml/slipway/domain"
 	"github.com/slipway-ml/slipway/domain/tracking"
@@ -184,7 +183,7 @@ func exportRun(r *route.Request) error {
 		_ = w.Write([]string{tracking.KindParam, download.SafeCSV(x.Key), download.SafeCSV(x.Value), "", ""})
 	}
 	for _, m := range run.Metrics {
-		at := time.UnixMilli(m.Timestamp).UTC().Format("2006-01-02T15:04:05.000Z07:00")
+		at := stamp(m.Timestamp)
 		_ = w.Write([]string{tracking.KindMetric, download.SafeCSV(m.Key), exact(m.Value), strconv.FormatInt(m.Step, 10), at})
 	}
 	for _, x := range run.Tags {

@@ -144,8 +144,11 @@ func isoTime(ms int64) any {
 	if ms == 0 {
 		return nil
 	}
-	return time.UnixMilli(ms).UTC().Format("2006-01-02T15:04:05.000Z")
+	return stamp(ms)
 }
+
+// stamp is an instant in files: ISO 8601 in UTC, with milliseconds.
+func stamp(ms int64) string { return time.UnixMilli(ms).UTC().Format("2006-01-02T15:04:05.000Z07:00") }
 
 // export writes records as they come.
 type export struct {

@@ -474,7 +474,7 @@ func (s *seriesData) table() iter.Seq[[]string] {
 		}
 		for i, run := range s.runs {
 			for _, p := range s.curves[i] {
-				at := time.UnixMilli(p.Timestamp).UTC().Format("2006-01-02T15:04:05.000Z07:00")
+				at := stamp(p.Timestamp)
 				if !yield([]string{run.ID, run.Name, s.q.key, strconv.FormatInt(p.Step, 10), at, exact(p.Value)}) {
 					return
 				}
@@ -491,7 +491,7 @@ func (s *seriesData) bandTable(yield func([]string) bool) {
 		for _, b := range g.bands {
 			x := exact(s.shown(b.X))
 			if s.q.Axis == tracking.TimeAxis {
-				x = time.UnixMilli(int64(b.X)).UTC().Format("2006-01-02T15:04:05.000Z07:00")
+				x = stamp(int64(b.X))
 			}
 			if !yield([]string{g.name, s.q.key, x, strconv.Itoa(b.N), exact(b.Mean), exactOrNone(b.Std), exact(b.Low), exact(b.High)}) {
 				return

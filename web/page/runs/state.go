@@ -141,11 +141,8 @@ func (s State) filtered() bool {
 	return s.Filter != "" || len(s.Statuses) > 0 || s.Since != "" || s.User != ""
 }
 
-// plain reports whether the address says nothing, so that the experiment's own view may speak.
-func (s State) plain() bool { return len(s.Values()) == 0 }
-
-// Plain reports whether the address says nothing of what to show.
-func (s State) Plain() bool { return s.plain() }
+// Plain reports whether the address says nothing of what to show, so that the experiment's own view may speak.
+func (s State) Plain() bool { return len(s.Values()) == 0 }
 
 // Clear is s without filters.
 func (s State) Clear() string {
