@@ -75,6 +75,28 @@ test('the filter completes keys and words', async () => {
   assert.equal(await input.inputValue(), 'params.`feature set` ', 'Escape closes the options and keeps the text');
 });
 
+test('typing right after the page was refreshed is answered, however late', async () => {
+  await go();
+  const input = page.locator('#filter-query');
+  await input.focus();
+  // What a refresh does, in the order in which a busy machine does it: the field is replaced while it has the focus,
+  // and the words for what is typed next arrive after the old field has been given up.
+  await page.route('**/keys?**', async (route) => {
+    await page.waitForFunction(() => performance.now() > window.replaced + 250);
+    await route.continue();
+  });
+  await page.evaluate(() => {
+    const old = document.querySelector('#filter-query');
+    const box = old.cloneNode(true);
+    window.replaced = performance.now();
+    old.replaceWith(box);
+    box.focus();
+  });
+  await input.fill('params.feat');
+  await page.getByRole('option').filter({ hasText: 'feature set' }).waitFor();
+  await page.unroute('**/keys?**');
+});
+
 test('a filter that cannot be read is marked, and the rows stay', async () => {
   await go();
   const before = await names();

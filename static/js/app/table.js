@@ -166,7 +166,12 @@
     next.scrollIntoView({ block: 'nearest' });
   };
   document.addEventListener('input', (event) => { if (event.target.matches('[data-complete]')) offer(event.target); });
-  document.addEventListener('focusout', (event) => { if (event.target.matches?.('[data-complete]')) setTimeout(() => close(event.target), 150); });
+  // The options go once the reader has left. A refresh of the page also takes the field away, and gives it back: then
+  // somebody may be typing again by now, into the field that replaced the one that was left.
+  document.addEventListener('focusout', (event) => {
+    const left = event.target;
+    if (left.matches?.('[data-complete]')) setTimeout(() => { if (left.isConnected && document.activeElement !== left) close(left); }, 150);
+  });
   document.addEventListener('pointerdown', (event) => {
     const option = event.target.closest?.('#filter-complete li');
     if (option) { event.preventDefault(); take($('[data-complete]'), option); }
