@@ -5,7 +5,8 @@
 //   node e2e/budget/budget.mjs http://127.0.0.1:5000 [http://127.0.0.1:5001]
 //
 // Needs what e2e/browser has installed, and Chromium. The median of ROUNDS (5) is shown; pages over our own budget
-// end it with an error.
+// end it with an error. LIGHTHOUSE names Lighthouse's command (npm install lighthouse): our pages are then judged by
+// it too, with the desktop preset.
 import { createRequire } from 'node:module';
 import { execFileSync } from 'node:child_process';
 
@@ -16,6 +17,7 @@ const [ours, peer] = process.argv.slice(2);
 if (!ours) { console.error('usage: budget.mjs URL [PEER]'); process.exit(2); }
 const rounds = Number(process.env.ROUNDS ?? 5);
 const budget = { script: 60, requests: 12, blocking: 50, shift: 0.05, elements: 1500 };
+const score = { performance: 95, accessibility: 100 };
 
 // seed logs an experiment of a hundred runs, three of them with curves of a thousand points.
 async function seed(url) {
@@ -117,7 +119,29 @@ for (const [name, at] of Object.entries(pages)) {
   }
 }
 await browser.close();
-const head = ['page', 'server', 'script', 'requests', 'FCP', 'TTI', 'settled', 'blocking', 'shift', 'elements', 'over budget'];
-const wide = head.map((h, i) => Math.max(h.length, ...rows.map((r) => String(r[i]).length)));
-for (const row of [head, ...rows]) console.log(row.map((cell, i) => String(cell).padEnd(wide[i])).join('  '));
+
+// judge is Lighthouse's word on one page: its scores, of 100, and the audits that were not passed in full.
+function judge(url) {
+  const words = execFileSync(process.env.LIGHTHOUSE, [url, '--preset=desktop', '--output=json', '--quiet', `--only-categories=${Object.keys(score).join(',')}`, '--chrome-flags=--headless=new --no-sandbox'], { env: { ...process.env, CHROME_PATH: path }, maxBuffer: 1 << 28, stdio: ['ignore', 'pipe', 'ignore'] });
+  const { categories, audits } = JSON.parse(words);
+  const open = categories.accessibility.auditRefs.filter((a) => a.weight > 0 && audits[a.id].score !== null && audits[a.id].score < 1).map((a) => a.id);
+  return { ...Object.fromEntries(Object.keys(score).map((k) => [k, Math.round(categories[k].score * 100)])), open };
+}
+const judged = [];
+if (process.env.LIGHTHOUSE) {
+  for (const [name, at] of Object.entries(pages)) {
+    const [, url, seeded] = servers[0];
+    const all = Array.from({ length: rounds }, () => judge(url + at.slipway(seeded)[0]));
+    const low = Object.keys(score).filter((k) => median(all.map((a) => a[k])) < score[k]);
+    over ||= low.length > 0;
+    judged.push([name, ...Object.keys(score).map((k) => `${median(all.map((a) => a[k]))} (${all.map((a) => a[k]).join(' ')})`), [...low, ...new Set(all.flatMap((a) => a.open))].join(' ')]);
+  }
+}
+
+const print = (head, lines) => {
+  const wide = head.map((h, i) => Math.max(h.length, ...lines.map((r) => String(r[i]).length)));
+  for (const row of [head, ...lines]) console.log(row.map((cell, i) => String(cell).padEnd(wide[i])).join('  ').trimEnd());
+};
+print(['page', 'server', 'script', 'requests', 'FCP', 'TTI', 'settled', 'blocking', 'shift', 'elements', 'over budget'], rows);
+if (judged.length > 0) { console.log(); print(['Lighthouse', ...Object.keys(score), 'below'], judged); }
 process.exit(over ? 1 : 0);
