@@ -25,6 +25,7 @@ type DB struct {
 
 	committed func([]event.Event)
 	full      chan int64 // series whose tail wants compacting
+	ordered   chan struct{}
 	seen      *seen
 }
 
@@ -35,7 +36,7 @@ func Open(ctx context.Context, dsn string) (*DB, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &DB{sql: s, now: time.Now, committed: func([]event.Event) {}, full: make(chan int64, 1024), seen: newSeen()}, nil
+	return &DB{sql: s, now: time.Now, committed: func([]event.Event) {}, full: make(chan int64, 1024), ordered: make(chan struct{}, 1), seen: newSeen()}, nil
 }
 
 // Migrate brings the schema up to this program and reports the versions before and after.
@@ -52,6 +53,9 @@ func (db *DB) OnCommit(fn func([]event.Event)) { db.committed = fn }
 
 // FullSeries names series that have grown a long tail; CompactSeries shortens it.
 func (db *DB) FullSeries() <-chan int64 { return db.full }
+
+// JobsOrdered tells, soon after it happened, that this process ordered jobs.
+func (db *DB) JobsOrdered() <-chan struct{} { return db.ordered }
 
 // Close waits for queued writes and closes the database.
 func (db *DB) Close() error { return db.sql.Close() }
@@ -73,6 +77,7 @@ type Tx struct {
 	writes bool
 	events []event.Event
 	full   []int64
+	orders bool // jobs were ordered
 
 	seen    *seen
 	written written
@@ -119,6 +124,12 @@ func (db *DB) Write(ctx context.Context, g access.Grant, fn func(*Tx) error) err
 		select {
 		case db.full <- s:
 		default: // it will be full again at the next write to it
+		}
+	}
+	if t.orders {
+		select {
+		case db.ordered <- struct{}{}:
+		default: // nobody has listened since the last
 		}
 	}
 	return nil

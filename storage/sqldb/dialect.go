@@ -51,6 +51,15 @@ func (db *DB) InTexts(column, placeholder string) string {
 	return column + " IN (SELECT value FROM json_each(" + placeholder + "))"
 }
 
+// SkipLocked ends a SELECT of rows that its transaction will change: those that another transaction is changing are left
+// out, the others are kept from it. On SQLite nobody else is changing any.
+func (db *DB) SkipLocked() string {
+	if db.Engine == Postgres {
+		return "FOR UPDATE SKIP LOCKED"
+	}
+	return ""
+}
+
 func init() { // the driver takes functions for connections opened later, so before any
 	for name, fold := range map[string]bool{"slipway_like": false, "slipway_ilike": true} {
 		sqlite.MustRegisterDeterministicScalarFunction(name, 2, func(_ *sqlite.FunctionContext, args []driver.Value) (driver.Value, error) {
