@@ -51,6 +51,11 @@ var (
 	LoggedModelWrite  = Perm{Name: "logged_model.write", Class: ClassWrite}
 	LoggedModelDelete = Perm{Name: "logged_model.delete", Class: ClassWrite, Audited: true}
 
+	ModelRead   = Perm{Name: "model.read", Class: ClassRead} // registered models and their versions
+	ModelWrite  = Perm{Name: "model.write", Class: ClassWrite, Audited: true}
+	ModelDelete = Perm{Name: "model.delete", Class: ClassWrite, Audited: true}  // and restore
+	ModelRevoke = Perm{Name: "model.revoke", Class: ClassReview, Audited: true} // say that a version must not be used
+
 	TrashPurge = Perm{Name: "trash.purge", Class: ClassAdmin, Audited: true} // delete for good what is in the trash
 
 	SessionOpen  = Perm{Name: "session.open", Class: ClassPublic, Audited: true}  // sign in, set up

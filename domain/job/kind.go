@@ -15,8 +15,15 @@ type Kind struct {
 // Sweep clears away what nothing names any more.
 var Sweep = Kind{Name: "sweep", Attempts: 3, First: time.Minute, Longest: 10 * time.Minute, Timeout: 30 * time.Minute, Every: time.Hour}
 
+// Scan looks at the files of a newly registered version; Verify reads the files of all versions again, to see that they
+// are what was registered.
+var (
+	Scan   = Kind{Name: "scan", Attempts: 5, First: 10 * time.Second, Longest: 10 * time.Minute, Timeout: 30 * time.Minute}
+	Verify = Kind{Name: "verify", Attempts: 3, First: time.Minute, Longest: time.Hour, Timeout: 12 * time.Hour, Every: 24 * time.Hour}
+)
+
 // Kinds lists every kind of work.
-var Kinds = []Kind{Sweep}
+var Kinds = []Kind{Sweep, Scan, Verify}
 
 // KindOf finds a kind by its name. One that is not listed, of another version of the program, is treated as most are.
 func KindOf(name string) Kind {

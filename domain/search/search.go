@@ -213,6 +213,26 @@ var (
 		kinds:   map[Entity]kind{Metric: number, Param: listed, Tag: listed},
 		orderBy: []Entity{Attribute, Metric},
 	}
+	// RegisteredModels is the language of registered-models/search.
+	RegisteredModels = &Language{
+		thing:      "registered models",
+		entities:   spell("attribute", Attribute, "attributes", Attribute, "tag", Tag, "tags", Tag),
+		attributes: map[string]kind{"name": listed, "creation_timestamp": number, "last_updated_timestamp": number},
+		aliases:    map[string]string{"timestamp": "last_updated_timestamp"},
+		kinds:      map[Entity]kind{Tag: label},
+		orderBy:    []Entity{Attribute},
+	}
+	// ModelVersions is the language of model-versions/search.
+	ModelVersions = &Language{
+		thing:    "model versions",
+		entities: spell("attribute", Attribute, "attributes", Attribute, "tag", Tag, "tags", Tag),
+		attributes: map[string]kind{
+			"name": listed, "run_id": listed, "source_path": text,
+			"version_number": number, "creation_timestamp": number, "last_updated_timestamp": number,
+		},
+		kinds:   map[Entity]kind{Tag: label},
+		orderBy: []Entity{Attribute},
+	}
 )
 
 func spell(pairs ...any) map[string]Entity {

@@ -114,6 +114,17 @@ func StorePath(uri string) (string, bool) {
 	return strings.Trim(rest, "/"), ours
 }
 
+// HeldFolder is the folder of our own store in which registered versions hold their files. Nothing else writes there.
+const HeldFolder = "registry"
+
+// notHeld refuses to change what registered versions hold.
+func notHeld(at string) error {
+	if at == HeldFolder || strings.HasPrefix(at, HeldFolder+"/") {
+		return domain.Fail(domain.Forbidden, "artifact.held", "%q belongs to a registered model version, whose files do not change: register a new version instead", short(at))
+	}
+	return nil
+}
+
 // PutArtifact records that path holds the bytes of digest.
 func PutArtifact(ctx context.Context, tx ArtifactTx, g access.Grant, a Artifact) error {
 	if err := g.Need(access.ArtifactWrite, a.Workspace); err != nil {
@@ -124,6 +135,9 @@ func PutArtifact(ctx context.Context, tx ArtifactTx, g access.Grant, a Artifact)
 
 // saveArtifact refuses a file where there is a folder, and a folder where there is a file.
 func saveArtifact(ctx context.Context, tx ArtifactTx, a Artifact) error {
+	if err := notHeld(a.Path); err != nil {
+		return err
+	}
 	switch other, err := tx.ArtifactInTheWay(ctx, a.Workspace, a.Path); {
 	case err != nil:
 		return err
@@ -165,6 +179,9 @@ func DeleteArtifacts(ctx context.Context, tx ArtifactTx, g access.Grant, at stri
 	if err := g.Need(access.ArtifactDelete, g.Workspace()); err != nil {
 		return err
 	}
+	if err := notHeld(at); err != nil {
+		return err
+	}
 	n, err := tx.DeleteArtifacts(ctx, g.Workspace(), at)
 	if err != nil || n == 0 {
 		return err
@@ -181,6 +198,9 @@ func BeginUpload(ctx context.Context, tx ArtifactTx, g access.Grant, u Upload) e
 		return domain.Fail(domain.Invalid, "upload.parts", "num_parts must be between 1 and %d, not %d", maxParts, u.Parts)
 	}
 	if err := g.Need(access.ArtifactWrite, u.Workspace); err != nil {
+		return err
+	}
+	if err := notHeld(u.Path); err != nil {
 		return err
 	}
 	return tx.AddUpload(ctx, u)

@@ -94,19 +94,41 @@ func checkLocation(loc string) error {
 		return err
 	}
 	scheme, rest, ok := strings.Cut(loc, ":")
-	switch ok = ok && !strings.ContainsAny(loc, "#?\\\x00"); scheme {
-	case "mlflow-artifacts":
-		if clean, err := CleanArtifactPath(strings.TrimLeft(rest, "/")); ok && err == nil && rest == "/"+clean {
-			return nil
-		}
-	case "s3", "gs", "abfss", "https":
-		host, _, _ := strings.Cut(strings.TrimPrefix(rest, "//"), "/")
-		if ok && strings.HasPrefix(rest, "//") && host != "" && !strings.Contains(loc, "..") {
+	if OutsideStore(loc) {
+		return nil
+	}
+	if scheme == "mlflow-artifacts" && ok && !strings.ContainsAny(loc, "#?\\\x00") {
+		if clean, err := CleanArtifactPath(strings.TrimLeft(rest, "/")); err == nil && rest == "/"+clean && notHeld(clean) == nil {
 			return nil
 		}
 	}
 	return domain.Fail(domain.Invalid, "experiment.location",
 		"artifact_location %q cannot be used: leave it empty for this server's own store, or give an s3, gs, abfss or https URL", short(loc))
+}
+
+// OutsideStore reports whether uri is an address in an object store that clients reach by themselves.
+func OutsideStore(uri string) bool {
+	scheme, rest, _ := strings.Cut(uri, "://")
+	host, at, _ := strings.Cut(rest, "/")
+	switch scheme {
+	case "s3", "gs", "https": // whose address before an @ would be a password
+	case "abfss": // container@account
+		container, account, ok := strings.Cut(host, "@")
+		if !ok || container == "" {
+			return false
+		}
+		host = account
+	default:
+		return false
+	}
+	if host == "" || strings.ContainsAny(uri, "#?\\") || strings.ContainsAny(host, "@%") || strings.IndexFunc(uri, unicode.IsControl) >= 0 {
+		return false
+	}
+	if at = strings.TrimRight(at, "/"); at == "" {
+		return true
+	}
+	_, err := CleanArtifactPath(at)
+	return err == nil
 }
 
 // storable is v as it is kept: an infinity becomes the greatest finite number of its sign.

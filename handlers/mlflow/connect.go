@@ -25,7 +25,7 @@ var browser = []route.Route{
 // Table is every route of the protocol, each under /api for clients and under /ajax-api for browsers.
 func Table() []route.Route {
 	var out []route.Route
-	for _, t := range [][]route.Route{connect, experiments, runs, metrics, loggedModels, artifacts} {
+	for _, t := range [][]route.Route{connect, experiments, runs, metrics, loggedModels, registeredModels, modelVersions, artifacts} {
 		out = append(out, t...)
 	}
 	return append(route.Mirror(out, "/api/", "/ajax-api/"), browser...)

@@ -1,0 +1,391 @@
+package storage
+
+import (
+	"context"
+
+	"github.com/slipway-ml/slipway/domain/registry"
+	"github.com/slipway-ml/slipway/domain/search"
+	"github.com/slipway-ml/slipway/domain/tracking"
+)
+
+const modelCols = `m.id, m.workspace_id, m.name, m.description, m.last_version, m.created_at, m.updated_at, m.deleted_at, m.created_by,
+	EXISTS (SELECT 1 FROM registered_model_tags p WHERE p.model_id = m.id AND p.key = '` + registry.PromptTag + `' AND p.value = 'true')`
+
+func modelFields(m *registry.Model) []any {
+	return []any{&m.ID, &m.Workspace, &m.Name, &m.Description, &m.Last, &m.CreatedAt, &m.UpdatedAt, &m.DeletedAt, &m.CreatedBy, &m.Prompt}
+}
+
+func scanModel(row scanner) (m registry.Model, err error) { return m, row(modelFields(&m)...) }
+
+// versionCols go with versionFrom. The manifest is not among them: it may be long.
+const (
+	versionCols = `v.id, v.model_id, v.workspace_id, m.name, v.version, v.source, v.location, v.run_id, v.logged_model_id, v.run_link, v.description, v.stage,
+	v.standing, v.digest, v.files, v.size, v.verified_at, v.broken, v.revoked_at, v.revoked_by, v.revoke_reason, v.created_at, v.updated_at, v.deleted_at, v.created_by`
+	versionFrom = `registered_models m JOIN model_versions v ON v.model_id = m.id`
+)
+
+func versionFields(v *registry.Version) []any {
+	return []any{
+		&v.ID, &v.ModelID, &v.Workspace, &v.Model, &v.Number, &v.Source, &v.Location, &v.RunID, &v.LoggedModelID, &v.RunLink, &v.Description, &v.Stage,
+		&v.Standing, &v.Digest, &v.Files, &v.Size, &v.VerifiedAt, &v.Broken, &v.RevokedAt, &v.RevokedBy, &v.RevokeReason, &v.CreatedAt, &v.UpdatedAt, &v.DeletedAt, &v.CreatedBy,
+	}
+}
+
+func scanVersion(row scanner) (v registry.Version, err error) { return v, row(versionFields(&v)...) }
+
+// ModelNamed finds a model that is not in the trash.
+func (t *Tx) ModelNamed(ctx context.Context, workspace, name string) (registry.Model, error) {
+	return one(ctx, t, scanModel, `SELECT `+modelCols+` FROM registered_models m WHERE m.workspace_id = $1 AND m.name = $2 AND m.deleted_at = 0`, workspace, name)
+}
+
+// ModelByID finds a model, in the trash or not.
+func (t *Tx) ModelByID(ctx context.Context, id string) (registry.Model, error) {
+	return one(ctx, t, scanModel, `SELECT `+modelCols+` FROM registered_models m WHERE m.id = $1`, id)
+}
+
+// AddModel writes a new model.
+func (t *Tx) AddModel(ctx context.Context, m registry.Model) error {
+	return t.exec(ctx, `
+		INSERT INTO registered_models (id, workspace_id, name, description, last_version, created_at, updated_at, deleted_at, created_by)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
+		m.ID, m.Workspace, m.Name, m.Description, m.Last, m.CreatedAt, m.UpdatedAt, m.DeletedAt, m.CreatedBy)
+}
+
+// SaveModel writes what may change of a model.
+func (t *Tx) SaveModel(ctx context.Context, m registry.Model) error {
+	return must(t.changed(ctx, `
+		UPDATE registered_models SET name = $2, description = $3, last_version = $4, updated_at = $5, deleted_at = $6 WHERE id = $1`,
+		m.ID, m.Name, m.Description, m.Last, m.UpdatedAt, m.DeletedAt))
+}
+
+// SetModelTags writes or overwrites tags of a model.
+func (t *Tx) SetModelTags(ctx context.Context, model string, tags []tracking.Tag) error {
+	for _, tag := range tags {
+		if err := t.exec(ctx, `
+			INSERT INTO registered_model_tags (model_id, key, value) VALUES ($1, $2, $3)
+			ON CONFLICT (model_id, key) DO UPDATE SET value = excluded.value`, model, tag.Key, tag.Value); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// DeleteModelTag forgets a tag of a model, there or not.
+func (t *Tx) DeleteModelTag(ctx context.Context, model, key string) error {
+	return t.exec(ctx, `DELETE FROM registered_model_tags WHERE model_id = $1 AND key = $2`, model, key)
+}
+
+// DeleteVersionsOf moves the active versions of a model to the trash.
+func (t *Tx) DeleteVersionsOf(ctx context.Context, model string, at int64) error {
+	return t.exec(ctx, `UPDATE model_versions SET deleted_at = $2 WHERE model_id = $1 AND deleted_at = 0`, model, at)
+}
+
+// RestoreVersionsOf takes out of the trash what went there at an instant.
+func (t *Tx) RestoreVersionsOf(ctx context.Context, model string, deletedAt int64) error {
+	return t.exec(ctx, `UPDATE model_versions SET deleted_at = 0 WHERE model_id = $1 AND deleted_at = $2`, model, deletedAt)
+}
+
+// FillModels adds the tags and aliases of some models, and the highest version in each stage.
+func (t *Tx) FillModels(ctx context.Context, ms []registry.Model) error {
+	if len(ms) == 0 {
+		return nil
+	}
+	at, ids := map[string]*registry.Model{}, make([]string, len(ms))
+	for i := range ms {
+		at[ms[i].ID], ids[i] = &ms[i], ms[i].ID
+	}
+	text := textList(ids)
+	if err := t.each(ctx, func(row scanner) error {
+		var id string
+		var tag tracking.Tag
+		err := row(&id, &tag.Key, &tag.Value)
+		at[id].Tags = append(at[id].Tags, tag)
+		return err
+	}, `SELECT model_id, key, value FROM registered_model_tags WHERE `+t.db.InTexts("model_id", "$1")+` ORDER BY model_id, key`, text); err != nil {
+		return err
+	}
+	if err := t.each(ctx, func(row scanner) error {
+		var id string
+		var a registry.Alias
+		err := row(&id, &a.Name, &a.Version)
+		at[id].Aliases = append(at[id].Aliases, a)
+		return err
+	}, `SELECT model_id, alias, version FROM model_aliases WHERE `+t.db.InTexts("model_id", "$1")+` ORDER BY model_id, alias`, text); err != nil {
+		return err
+	}
+	// One step into the index for each model and stage, however many versions there are.
+	latest, err := list(ctx, t, scanVersion, `
+		SELECT `+versionCols+` FROM `+versionFrom+`
+		  CROSS JOIN (SELECT 'None' AS stage UNION ALL SELECT 'Staging' UNION ALL SELECT 'Production' UNION ALL SELECT 'Archived') s
+		 WHERE `+t.db.InTexts("m.id", "$1")+` AND v.version = (
+		       SELECT x.version FROM model_versions x WHERE x.model_id = m.id AND x.stage = s.stage AND x.deleted_at = 0 ORDER BY x.version DESC LIMIT 1)
+		 ORDER BY v.version DESC`, text)
+	if err != nil {
+		return err
+	}
+	if err := t.fillVersions(ctx, latest); err != nil {
+		return err
+	}
+	for _, v := range latest {
+		at[v.ModelID].Latest = append(at[v.ModelID].Latest, v)
+	}
+	return nil
+}
+
+// fillVersions adds the tags and aliases of some versions.
+func (t *Tx) fillVersions(ctx context.Context, vs []registry.Version) error {
+	if len(vs) == 0 {
+		return nil
+	}
+	at, ids := map[string]*registry.Version{}, make([]string, len(vs))
+	for i := range vs {
+		at[vs[i].ID], ids[i] = &vs[i], vs[i].ID
+	}
+	text := textList(ids)
+	if err := t.each(ctx, func(row scanner) error {
+		var id string
+		var tag tracking.Tag
+		err := row(&id, &tag.Key, &tag.Value)
+		at[id].Tags = append(at[id].Tags, tag)
+		return err
+	}, `SELECT v.id, x.key, x.value FROM model_versions v JOIN model_version_tags x ON x.model_id = v.model_id AND x.version = v.version
+	     WHERE `+t.db.InTexts("v.id", "$1")+` ORDER BY v.id, x.key`, text); err != nil {
+		return err
+	}
+	return t.each(ctx, func(row scanner) error {
+		var id, alias string
+		err := row(&id, &alias)
+		at[id].Aliases = append(at[id].Aliases, alias)
+		return err
+	}, `SELECT v.id, x.alias FROM model_versions v JOIN model_aliases x ON x.model_id = v.model_id AND x.version = v.version
+	     WHERE `+t.db.InTexts("v.id", "$1")+` ORDER BY v.id, x.alias`, text)
+}
+
+// tagged is labelled for the registry, where a model or version without the tag of prompts is one that is no prompt.
+func (w *where) tagged(table, on string, c search.Clause) string {
+	has := "EXISTS (SELECT 1 FROM " + table + " x WHERE " + on + " AND x.key = " + w.arg(c.Key)
+	switch {
+	case c.Op == search.IsNull:
+		return "NOT " + has + ")"
+	case c.Op == search.NotNull:
+		return has + ")"
+	case c.Key == registry.PromptTag && (c.Op == search.Ne && c.Str == "true" || c.Op == search.Eq && c.Str == "false"):
+		return "NOT " + has + " AND x.value = 'true')"
+	}
+	return has + " AND " + w.text("x.value", c) + ")"
+}
+
+// names reports whether a filter speaks of a tag.
+func names(e search.Expr, tag string) bool {
+	parts := func(all []search.Expr) bool {
+		for _, p := range all {
+			if names(p, tag) {
+				return true
+			}
+		}
+		return false
+	}
+	switch e := e.(type) {
+	case search.And:
+		return parts(e)
+	case search.Or:
+		return parts(e)
+	case search.Not:
+		return names(e.X, tag)
+	case search.Clause:
+		return e.Entity == search.Tag && e.Key == tag
+	}
+	return false
+}
+
+// registryPage builds a search of the registry from its columns and its table of tags.
+func (t *Tx) registryPage(q tracking.Query, p page, columns map[string]string, tags, on string) page {
+	clause := func(c search.Clause) string {
+		switch {
+		case c.Entity == search.Tag:
+			return p.where.tagged(tags, on, c)
+		case c.Numeric:
+			return p.where.number(columns[c.Key], c)
+		default:
+			return p.where.text(columns[c.Key], c)
+		}
+	}
+	if q.Filter != nil {
+		p.where.and(p.where.expr(q.Filter, clause))
+	}
+	if !names(q.Filter, registry.PromptTag) {
+		p.where.and(clause(search.Clause{Entity: search.Tag, Key: registry.PromptTag, Op: search.Ne, Str: "true"}))
+	}
+	for _, o := range q.Order {
+		p.terms = append(p.terms, term{value: columns[o.Key], desc: o.Desc})
+	}
+	return p
+}
+
+// Models answers a search for registered models, with their lists.
+func (t *Tx) Models(ctx context.Context, q tracking.Query) (out tracking.Page[registry.Model], err error) {
+	w := &where{db: t.db}
+	w.and("m.workspace_id = " + w.arg(q.Workspace))
+	w.and("m.deleted_at = 0")
+	p := t.registryPage(q, page{cols: modelCols, from: "registered_models m", where: w, mark: questionMark("models", q)},
+		map[string]string{"name": "m.name", "creation_timestamp": "m.created_at", "last_updated_timestamp": "m.updated_at"},
+		"registered_model_tags", "x.model_id = m.id")
+	p.terms = append(p.terms, term{value: "m.name"})
+	after, err := placeOf(q, p.mark, len(p.columns()))
+	if err != nil {
+		return out, err
+	}
+	rows, err := find(ctx, t, p, after, q.Limit+1, func(m *registry.Model) ([]any, func()) { return modelFields(m), func() {} })
+	if err != nil {
+		return out, err
+	}
+	out = paged(rows, q.Limit, p.mark)
+	return out, t.FillModels(ctx, out.Items)
+}
+
+// Versions answers a search for versions, with their lists.
+func (t *Tx) Versions(ctx context.Context, q tracking.Query) (out tracking.Page[registry.Version], err error) {
+	w := &where{db: t.db}
+	w.and("m.workspace_id = " + w.arg(q.Workspace))
+	w.and("m.deleted_at = 0 AND v.deleted_at = 0")
+	p := t.registryPage(q, page{cols: versionCols, from: versionFrom, where: w, mark: questionMark("versions", q)},
+		map[string]string{
+			"name": "m.name", "run_id": "v.run_id", "source_path": "v.source", "version_number": "v.version",
+			"creation_timestamp": "v.created_at", "last_updated_timestamp": "v.updated_at",
+		},
+		"model_version_tags", "x.model_id = v.model_id AND x.version = v.version")
+	p.terms = append(p.terms, term{value: "m.name"}, term{value: "v.version", desc: true})
+	after, err := placeOf(q, p.mark, len(p.columns()))
+	if err != nil {
+		return out, err
+	}
+	rows, err := find(ctx, t, p, after, q.Limit+1, func(v *registry.Version) ([]any, func()) { return versionFields(v), func() {} })
+	if err != nil {
+		return out, err
+	}
+	out = paged(rows, q.Limit, p.mark)
+	return out, t.fillVersions(ctx, out.Items)
+}
+
+// Version finds a version, in the trash or not, with tags, aliases and manifest.
+func (t *Tx) Version(ctx context.Context, model string, number int64) (registry.Version, error) {
+	return t.version(ctx, `v.model_id = $1 AND v.version = $2`, model, number)
+}
+
+// VersionByID is Version by the version's own id.
+func (t *Tx) VersionByID(ctx context.Context, id string) (registry.Version, error) {
+	return t.version(ctx, `v.id = $1`, id)
+}
+
+func (t *Tx) version(ctx context.Context, cond string, args ...any) (registry.Version, error) {
+	v, err := one(ctx, t, func(row scanner) (v registry.Version, err error) {
+		return v, row(append(versionFields(&v), &v.Manifest)...)
+	}, `SELECT `+versionCols+`, v.manifest FROM `+versionFrom+` WHERE `+cond, args...)
+	if err != nil {
+		return v, err
+	}
+	all := []registry.Version{v}
+	err = t.fillVersions(ctx, all)
+	return all[0], err
+}
+
+// LatestVersion is the highest version of a model that is not in the trash, in a stage or, with "", at all.
+func (t *Tx) LatestVersion(ctx context.Context, model string, s registry.Stage) (registry.Version, error) {
+	w := &where{db: t.db}
+	w.and("v.model_id = " + w.arg(model) + " AND v.deleted_at = 0")
+	if s != "" {
+		w.and("v.stage = " + w.arg(string(s)))
+	}
+	n, err := one(ctx, t, column[int64], `SELECT v.version FROM model_versions v WHERE `+w.String()+` ORDER BY v.version DESC LIMIT 1`, w.args...)
+	if err != nil {
+		return registry.Version{}, err
+	}
+	return t.Version(ctx, model, n)
+}
+
+// VersionsInStage lists the numbers of the versions of a model in a stage.
+func (t *Tx) VersionsInStage(ctx context.Context, model string, s registry.Stage) ([]int64, error) {
+	return list(ctx, t, column[int64], `
+		SELECT version FROM model_versions WHERE model_id = $1 AND stage = $2 AND deleted_at = 0 ORDER BY version`, model, string(s))
+}
+
+// AddVersion writes a new version.
+func (t *Tx) AddVersion(ctx context.Context, v registry.Version) error {
+	return t.exec(ctx, `
+		INSERT INTO model_versions (id, model_id, workspace_id, version, source, location, run_id, logged_model_id, run_link, description, stage,
+		       standing, digest, manifest, files, size, created_at, updated_at, created_by)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)`,
+		v.ID, v.ModelID, v.Workspace, v.Number, v.Source, v.Location, v.RunID, v.LoggedModelID, v.RunLink, v.Description, string(v.Stage),
+		string(v.Standing), v.Digest, v.Manifest, v.Files, v.Size, v.CreatedAt, v.UpdatedAt, v.CreatedBy)
+}
+
+// SaveVersion writes what may change of a version.
+func (t *Tx) SaveVersion(ctx context.Context, v registry.Version) error {
+	return must(t.changed(ctx, `
+		UPDATE model_versions SET description = $3, stage = $4, verified_at = $5, broken = $6, revoked_at = $7, revoked_by = $8, revoke_reason = $9,
+		       updated_at = $10, deleted_at = $11 WHERE model_id = $1 AND version = $2`,
+		v.ModelID, v.Number, v.Description, string(v.Stage), v.VerifiedAt, v.Broken, v.RevokedAt, v.RevokedBy, v.RevokeReason, v.UpdatedAt, v.DeletedAt))
+}
+
+// SetVersionTags writes or overwrites tags of a version.
+func (t *Tx) SetVersionTags(ctx context.Context, model string, number int64, tags []tracking.Tag) error {
+	for _, tag := range tags {
+		if err := t.exec(ctx, `
+			INSERT INTO model_version_tags (model_id, version, key, value) VALUES ($1, $2, $3, $4)
+			ON CONFLICT (model_id, version, key) DO UPDATE SET value = excluded.value`, model, number, tag.Key, tag.Value); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// DeleteVersionTag forgets a tag of a version, there or not.
+func (t *Tx) DeleteVersionTag(ctx context.Context, model string, number int64, key string) error {
+	return t.exec(ctx, `DELETE FROM model_version_tags WHERE model_id = $1 AND version = $2 AND key = $3`, model, number, key)
+}
+
+// AliasOf finds the number of the version that an alias names.
+func (t *Tx) AliasOf(ctx context.Context, model, alias string) (int64, error) {
+	return one(ctx, t, column[int64], `SELECT version FROM model_aliases WHERE model_id = $1 AND alias = $2`, model, alias)
+}
+
+// SetAlias makes an alias name a version.
+func (t *Tx) SetAlias(ctx context.Context, model, alias string, version int64) error {
+	return t.exec(ctx, `
+		INSERT INTO model_aliases (model_id, alias, version) VALUES ($1, $2, $3)
+		ON CONFLICT (model_id, alias) DO UPDATE SET version = excluded.version`, model, alias, version)
+}
+
+// DeleteAlias forgets an alias, there or not.
+func (t *Tx) DeleteAlias(ctx context.Context, model, alias string) error {
+	return t.exec(ctx, `DELETE FROM model_aliases WHERE model_id = $1 AND alias = $2`, model, alias)
+}
+
+const moveCols = `id, model_id, kind, subject, from_value, to_value, at, moved_by, undoes`
+
+func scanMove(row scanner) (m registry.Move, err error) {
+	return m, row(&m.ID, &m.ModelID, &m.Kind, &m.Subject, &m.From, &m.To, &m.At, &m.By, &m.Undoes)
+}
+
+// AddMove writes a line of a model's history.
+func (t *Tx) AddMove(ctx context.Context, m registry.Move) error {
+	return t.exec(ctx, `INSERT INTO model_moves (`+moveCols+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
+		m.ID, m.ModelID, string(m.Kind), m.Subject, m.From, m.To, m.At, m.By, m.Undoes)
+}
+
+// Move finds a line of a model's history.
+func (t *Tx) Move(ctx context.Context, id string) (registry.Move, error) {
+	return one(ctx, t, scanMove, `SELECT `+moveCols+` FROM model_moves WHERE id = $1`, id)
+}
+
+// Moves lists the history of a model, the newest first: of one alias or version if a subject is given.
+func (t *Tx) Moves(ctx context.Context, model string, kind registry.MoveKind, subject string, most int) ([]registry.Move, error) {
+	w := &where{db: t.db}
+	w.and("model_id = " + w.arg(model))
+	if subject != "" {
+		w.and("kind = " + w.arg(string(kind)) + " AND subject = " + w.arg(subject))
+	}
+	w.args = append(w.args, most)
+	limit := w.arg(most)
+	return list(ctx, t, scanMove, `SELECT `+moveCols+` FROM model_moves WHERE `+w.String()+` ORDER BY at DESC, id DESC LIMIT `+limit, w.args...)
+}
