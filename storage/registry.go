@@ -389,3 +389,58 @@ func (t *Tx) Moves(ctx context.Context, model string, kind registry.MoveKind, su
 	limit := w.arg(most)
 	return list(ctx, t, scanMove, `SELECT `+moveCols+` FROM model_moves WHERE `+w.String()+` ORDER BY at DESC, id DESC LIMIT `+limit, w.args...)
 }
+
+// VersionsBelow lists versions of a model that are not in the trash, from the highest below a number down; 0 is the top.
+func (t *Tx) VersionsBelow(ctx context.Context, model string, below int64, limit int) ([]registry.Version, error) {
+	w := &where{db: t.db}
+	w.and("v.model_id = " + w.arg(model) + " AND v.deleted_at = 0")
+	if below > 0 {
+		w.and("v.version < " + w.arg(below))
+	}
+	most := w.arg(limit)
+	vs, err := list(ctx, t, scanVersion, `SELECT `+versionCols+` FROM `+versionFrom+` WHERE `+w.String()+` ORDER BY v.version DESC LIMIT `+most, w.args...)
+	if err != nil {
+		return nil, err
+	}
+	return vs, t.fillVersions(ctx, vs)
+}
+
+// CountVersions counts the versions of a model that are not in the trash.
+func (t *Tx) CountVersions(ctx context.Context, model string) (int64, error) {
+	return one(ctx, t, column[int64], `SELECT COUNT(*) FROM model_versions WHERE model_id = $1 AND deleted_at = 0`, model)
+}
+
+// VersionsOfRun lists the versions that were made from a run, the newest first.
+func (t *Tx) VersionsOfRun(ctx context.Context, workspace, run string, most int) ([]registry.Version, error) {
+	return t.versionsMadeFrom(ctx, "v.run_id", workspace, run, most)
+}
+
+// VersionsOfLogged lists the versions that were made from a logged model, the newest first.
+func (t *Tx) VersionsOfLogged(ctx context.Context, workspace, logged string, most int) ([]registry.Version, error) {
+	return t.versionsMadeFrom(ctx, "v.logged_model_id", workspace, logged, most)
+}
+
+func (t *Tx) versionsMadeFrom(ctx context.Context, what, workspace, id string, most int) ([]registry.Version, error) {
+	vs, err := list(ctx, t, scanVersion, `
+		SELECT `+versionCols+` FROM model_versions v JOIN registered_models m ON m.id = v.model_id
+		 WHERE `+what+` = $1 AND v.workspace_id = $2 AND v.deleted_at = 0 AND m.deleted_at = 0 ORDER BY v.created_at DESC, v.id LIMIT $3`, id, workspace, most)
+	if err != nil {
+		return nil, err
+	}
+	return vs, t.fillVersions(ctx, vs)
+}
+
+// ScanOf finds what was found in the files of a version.
+func (t *Tx) ScanOf(ctx context.Context, version string) (registry.Scan, error) {
+	return one(ctx, t, func(row scanner) (s registry.Scan, err error) {
+		return s, row(&s.VersionID, &s.Verdict, &s.Report, &s.At)
+	}, `SELECT version_id, verdict, report, scanned_at FROM model_scans WHERE version_id = $1`, version)
+}
+
+// SaveScan writes what was found in the files of a version, in place of what was found before.
+func (t *Tx) SaveScan(ctx context.Context, s registry.Scan) error {
+	return t.exec(ctx, `
+		INSERT INTO model_scans (version_id, verdict, report, scanned_at) VALUES ($1, $2, $3, $4)
+		ON CONFLICT (version_id) DO UPDATE SET verdict = excluded.verdict, report = excluded.report, scanned_at = excluded.scanned_at`,
+		s.VersionID, s.Verdict, s.Report, s.At)
+}

@@ -19,6 +19,7 @@ type Manifest struct {
 	Kind      string            `json:"kind"` // "model"
 	Files     []File            `json:"files"`
 	Flavors   []string          `json:"flavors,omitempty"`
+	Example   string            `json:"example,omitempty"` // the file with an input example
 	Signature *Signature        `json:"signature,omitempty"`
 	Params    map[string]string `json:"params,omitempty"`
 	Code      *Code             `json:"code,omitempty"`
@@ -120,7 +121,7 @@ func jsonOf(text string) json.RawMessage {
 
 // manifestOf collects what a version is made of.
 func manifestOf(s source, files []tracking.Artifact, about About) Manifest {
-	out := Manifest{Kind: "model", Files: []File{}, Flavors: about.Flavors, Signature: about.Signature}
+	out := Manifest{Kind: "model", Files: []File{}, Flavors: about.Flavors, Example: about.Example, Signature: about.Signature}
 	root, _ := tracking.StorePath(s.location)
 	for _, f := range files {
 		out.Files = append(out.Files, File{relative(root, f.Path), f.Digest, f.Size})

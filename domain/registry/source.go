@@ -23,8 +23,9 @@ type source struct {
 // The sources that clients give to versions of prompts, which have no files.
 var promptSources = map[string]bool{"dummy-source": true, "prompt-template": true}
 
-func badSource(text, why string) error {
-	return domain.Fail(domain.Invalid, "registry.source", "Invalid model version source: '%s'. %s", short(strings.ToValidUTF8(text, "?")), why)
+// badSource refuses a source; key names the reason, why is the sentence for clients.
+func badSource(key, text, why string) error {
+	return domain.Fail(domain.Invalid, "registry.source_"+key, "Invalid model version source: '%s'. "+why, short(strings.ToValidUTF8(text, "?")))
 }
 
 // resolve understands the source of v. It allows what lies inside the run or logged model that the request names, other
@@ -32,11 +33,11 @@ func badSource(text, why string) error {
 func resolve(ctx context.Context, tx Tx, g access.Grant, m Model, v Version) (s source, err error) {
 	s.text = v.Source
 	if long(v.Source, maxSource) {
-		return s, badSource(v.Source, "It has more than "+strconv.Itoa(maxSource)+" characters.")
+		return s, badSource("long", v.Source, "It has more than "+strconv.Itoa(maxSource)+" characters.")
 	}
 	if m.Prompt {
 		if !promptSources[v.Source] {
-			return s, badSource(v.Source, "A version of a prompt has the source dummy-source or prompt-template.")
+			return s, badSource("prompt", v.Source, "A version of a prompt has the source dummy-source or prompt-template.")
 		}
 		s.standing = Text
 		return s, nil
@@ -54,7 +55,7 @@ func resolve(ctx context.Context, tx Tx, g access.Grant, m Model, v Version) (s 
 		return fromStore(ctx, tx, m, v)
 	}
 	if !tracking.OutsideStore(v.Source) {
-		return s, badSource(v.Source, "Use runs:/<run id>/<path>, models:/<model id>, models:/<name>/<version>, a path in this server's store that lies inside the run or model named in the request, or an s3, gs, abfss or https address.")
+		return s, badSource("scheme", v.Source, "Use runs:/<run id>/<path>, models:/<model id>, models:/<name>/<version>, a path in this server's store that lies inside the run or model named in the request, or an s3, gs, abfss or https address.")
 	}
 	s.standing, s.location = External, v.Source
 	if v.LoggedModelID != "" {
@@ -89,7 +90,7 @@ func runOf(ctx context.Context, tx Tx, workspace, id string) (tracking.Run, erro
 func fromRun(ctx context.Context, tx Tx, m Model, v Version, rest string) (source, error) {
 	id, at, _ := strings.Cut(strings.Trim(rest, "/"), "/")
 	if v.RunID != "" && v.RunID != id {
-		return source{}, badSource(v.Source, "The run_id request parameter must identify the resource that contains the source.")
+		return source{}, badSource("owner", v.Source, "The run_id request parameter must identify the resource that contains the source.")
 	}
 	run, err := runOf(ctx, tx, m.Workspace, id)
 	if err != nil {
@@ -98,7 +99,7 @@ func fromRun(ctx context.Context, tx Tx, m Model, v Version, rest string) (sourc
 	s := source{text: v.Source, run: &run, location: run.ArtifactURI}
 	if at = strings.Trim(at, "/"); at != "" {
 		if at, err = tracking.CleanArtifactPath(at); err != nil {
-			return s, badSource(v.Source, "The path in it is not a plain relative path.")
+			return s, badSource("path", v.Source, "The path in it is not a plain relative path.")
 		}
 		s.location += "/" + at
 	}
@@ -108,7 +109,7 @@ func fromRun(ctx context.Context, tx Tx, m Model, v Version, rest string) (sourc
 // fromLoggedModel reads models:/m-….
 func fromLoggedModel(ctx context.Context, tx Tx, m Model, v Version, id string) (source, error) {
 	if v.LoggedModelID != "" && v.LoggedModelID != id {
-		return source{}, badSource(v.Source, "The model_id request parameter must identify the resource that contains the source.")
+		return source{}, badSource("owner", v.Source, "The model_id request parameter must identify the resource that contains the source.")
 	}
 	return ofLoggedModel(ctx, tx, m, v, id)
 }
@@ -144,7 +145,7 @@ func fromVersion(ctx context.Context, tx Tx, g access.Grant, v Version, rest str
 	if !byAlias {
 		at := strings.LastIndexByte(rest, '/')
 		if at < 0 {
-			return s, badSource(v.Source, "A model is named as models:/<name>/<version>, models:/<name>@<alias> or models:/<model id>.")
+			return s, badSource("name", v.Source, "A model is named as models:/<name>/<version>, models:/<name>@<alias> or models:/<model id>.")
 		}
 		name, which = rest[:at], rest[at+1:]
 	}
@@ -161,7 +162,7 @@ func fromVersion(ctx context.Context, tx Tx, g access.Grant, v Version, rest str
 		return s, err
 	}
 	if from.Standing == Text {
-		return s, badSource(v.Source, "It names a version of a prompt, which has no files.")
+		return s, badSource("text", v.Source, "It names a version of a prompt, which has no files.")
 	}
 	return source{
 		text: "models:/" + from.Model + "/" + strconv.FormatInt(from.Number, 10), standing: from.Standing, location: from.Location, copied: &from,
@@ -173,7 +174,7 @@ func fromStore(ctx context.Context, tx Tx, m Model, v Version) (source, error) {
 	at, _ := tracking.StorePath(v.Source)
 	clean, err := tracking.CleanArtifactPath(at)
 	if err != nil || "mlflow-artifacts:/"+clean != strings.TrimRight(v.Source, "/") {
-		return source{}, badSource(v.Source, "An absolute path without relative references must be provided, as in mlflow-artifacts:/<path>.")
+		return source{}, badSource("path", v.Source, "An absolute path without relative references must be provided, as in mlflow-artifacts:/<path>.")
 	}
 	inside := func(root string) bool {
 		return root != "" && (v.Source == root || strings.HasPrefix(v.Source, root+"/"))
@@ -197,7 +198,7 @@ func fromStore(ctx context.Context, tx Tx, m Model, v Version) (source, error) {
 			return source{text: v.Source, run: &run, location: strings.TrimRight(v.Source, "/")}.placed(), nil
 		}
 	}
-	return source{}, badSource(v.Source, "The run_id or model_id request parameter must identify the resource that contains the source.")
+	return source{}, badSource("owner", v.Source, "The run_id or model_id request parameter must identify the resource that contains the source.")
 }
 
 // placed says whether the bytes of s are ours to hold.

@@ -1,12 +1,12 @@
 package mlflow
 
 import (
-	"io"
 	"strconv"
 
 	"github.com/slipway-ml/slipway/domain/access"
 	"github.com/slipway-ml/slipway/domain/registry"
 	"github.com/slipway-ml/slipway/domain/tracking"
+	"github.com/slipway-ml/slipway/handlers/register"
 	"github.com/slipway-ml/slipway/handlers/route"
 	"github.com/slipway-ml/slipway/storage"
 )
@@ -81,37 +81,10 @@ func createModelVersion(r *route.Request, in struct {
 	ModelID     string     `pb:"model_id"`
 },
 ) (out modelVersionReply, err error) {
-	v, err := Register(r, registry.Version{
+	v, err := register.Version(r, registry.Version{
 		Model: in.Name, Source: in.Source, RunID: in.RunID, RunLink: in.RunLink, Description: in.Description, LoggedModelID: in.ModelID, Tags: toTags(in.Tags),
 	})
 	return modelVersionReply{fromVersion(v)}, err
-}
-
-// Register makes a version in three steps: it asks where the MLmodel file of its source lies, reads that outside of any
-// transaction, and then writes the version, unless the file has changed in between.
-func Register(r *route.Request, v registry.Version) (registry.Version, error) {
-	file, err := route.Read(r, func(tx *storage.Tx) (tracking.Artifact, error) {
-		return registry.Describing(r.Ctx(), tx, r.Grant, v)
-	})
-	if err != nil {
-		return v, err
-	}
-	var about registry.About
-	if file.Digest != "" {
-		b, err := r.Blobs.Open(r.Ctx(), file.Digest)
-		if err != nil {
-			return v, err
-		}
-		defer b.Close()
-		text, err := io.ReadAll(io.LimitReader(b, registry.MaxMLmodel+1))
-		if err != nil {
-			return v, err
-		}
-		about = registry.ParseMLmodel(file.Digest, text)
-	}
-	return route.Write(r, func(tx *storage.Tx) (registry.Version, error) {
-		return registry.CreateVersion(r.Ctx(), tx, r.Grant, v, about, tx.Now())
-	})
 }
 
 func getModelVersion(r *route.Request, in versionKey) (modelVersionReply, error) {

@@ -30,7 +30,7 @@ type pages struct {
 func Table(door *identity.Door) []route.Route {
 	p := pages{door, &watchers{all: map[string]*watch{}}}
 	var out []route.Route
-	for _, t := range [][]route.Route{p.signing(), preferences, homePages, searchPages, experimentPages, aboutPages, runsPages, runPages, comparePages, seriesPages, modelPages, trashPages, stylePages, p.account(), userPages} {
+	for _, t := range [][]route.Route{p.signing(), preferences, homePages, searchPages, experimentPages, aboutPages, runsPages, runPages, comparePages, seriesPages, modelPages, registryPages, versionPages, trashPages, stylePages, p.account(), userPages} {
 		out = append(out, t...)
 	}
 	return append(route.Around(out, p.framed), p.live()...)
@@ -112,7 +112,7 @@ func takeFlash(r *route.Request) (f layout.Flash) {
 }
 
 // undoes are the acts that a flash may offer.
-var undoes = regexp.MustCompile(`^/(?:runs/[0-9a-f]{32}|experiments/[0-9]{1,19})/restore$`)
+var undoes = regexp.MustCompile(`^/(?:(?:runs/[0-9a-f]{32}|experiments/[0-9]{1,19})/restore|model-restore/[0-9a-f]{32}(?:\.[0-9]{1,19})?)$`)
 
 // see sends the browser on to another page.
 func see(r *route.Request, path string) error { return r.Redirect(http.StatusSeeOther, r.Prefix+path) }

@@ -163,6 +163,7 @@ func navigation(s Shell) []group {
 	return []group{
 		{"nav.start", []entry{{"home", "nav.home", "/", "house", "h"}}},
 		{"nav.build", []entry{{"experiments", "nav.experiments", "/experiments", "flask-conical", "e"}}},
+		{"nav.models", []entry{{"registry", "nav.registry", "/models", "package", "m"}}},
 		{"nav.settings", settings},
 	}
 }
