@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"strconv"
+	"strings"
 
 	"github.com/slipway-ml/slipway/domain/access"
 )
@@ -119,14 +120,11 @@ func Fields(part json.RawMessage) (out []Field) {
 }
 
 func list(ns []int64) string {
-	text := "["
+	texts := make([]string, len(ns))
 	for i, n := range ns {
-		if i > 0 {
-			text += ", "
-		}
-		text += strconv.FormatInt(n, 10)
+		texts[i] = strconv.FormatInt(n, 10)
 	}
-	return text + "]"
+	return "[" + strings.Join(texts, ", ") + "]"
 }
 
 func compact(v any) string {

@@ -21,6 +21,9 @@ const MaxFiles = 20_000
 // caller reads it outside of any transaction and hands what it says to CreateVersion.
 func Describing(ctx context.Context, tx Tx, g access.Grant, v Version) (tracking.Artifact, error) {
 	m, err := model(ctx, tx, g, access.ModelWrite, v.Model)
+	if domain.KindOf(err) == domain.NotFound { // it is yet to be made, or will be refused
+		m, err = Model{Workspace: g.Workspace()}, nil
+	}
 	if err != nil {
 		return tracking.Artifact{}, err
 	}
@@ -34,6 +37,14 @@ func Describing(ctx context.Context, tx Tx, g access.Grant, v Version) (tracking
 		return tracking.Artifact{}, nil
 	}
 	return a, err
+}
+
+// Register is CreateVersion for people, who may name a model that is not there yet: it is made with its first version.
+func Register(ctx context.Context, tx Tx, g access.Grant, v Version, about About, now time.Time) (Version, error) {
+	if _, err := CreateModel(ctx, tx, g, Model{Name: v.Model}, now); err != nil && domain.KindOf(err) != domain.Exists {
+		return v, err
+	}
+	return CreateVersion(ctx, tx, g, v, about, now)
 }
 
 // CreateVersion registers a version of the model v.Model: of v, the source, run, logged model, link, description and

@@ -83,7 +83,7 @@ func createModelVersion(r *route.Request, in struct {
 ) (out modelVersionReply, err error) {
 	v, err := register.Version(r, registry.Version{
 		Model: in.Name, Source: in.Source, RunID: in.RunID, RunLink: in.RunLink, Description: in.Description, LoggedModelID: in.ModelID, Tags: toTags(in.Tags),
-	})
+	}, registry.CreateVersion)
 	return modelVersionReply{fromVersion(v)}, err
 }
 

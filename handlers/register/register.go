@@ -2,17 +2,23 @@
 package register
 
 import (
+	"context"
 	"io"
+	"time"
 
+	"github.com/slipway-ml/slipway/domain/access"
 	"github.com/slipway-ml/slipway/domain/registry"
 	"github.com/slipway-ml/slipway/domain/tracking"
 	"github.com/slipway-ml/slipway/handlers/route"
 	"github.com/slipway-ml/slipway/storage"
 )
 
+// Create is the act that makes a version: registry.CreateVersion or registry.Register.
+type Create func(ctx context.Context, tx registry.Tx, g access.Grant, v registry.Version, about registry.About, now time.Time) (registry.Version, error)
+
 // Version makes a version in three steps: it asks where the MLmodel file of its source lies, reads that outside of any
-// transaction, and then writes the version, unless the file has changed in between.
-func Version(r *route.Request, v registry.Version) (registry.Version, error) {
+// transaction, and then lets create write the version, which it does unless the file has changed in between.
+func Version(r *route.Request, v registry.Version, create Create) (registry.Version, error) {
 	file, err := route.Read(r, func(tx *storage.Tx) (tracking.Artifact, error) {
 		return registry.Describing(r.Ctx(), tx, r.Grant, v)
 	})
@@ -28,7 +34,7 @@ func Version(r *route.Request, v registry.Version) (registry.Version, error) {
 		about = registry.ParseMLmodel(file.Digest, text)
 	}
 	return route.Write(r, func(tx *storage.Tx) (registry.Version, error) {
-		return registry.CreateVersion(r.Ctx(), tx, r.Grant, v, about, tx.Now())
+		return create(r.Ctx(), tx, r.Grant, v, about, tx.Now())
 	})
 }
 

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/slipway-ml/slipway/domain/access"
+	"github.com/slipway-ml/slipway/domain/registry"
 	"github.com/slipway-ml/slipway/domain/tracking"
 	"github.com/slipway-ml/slipway/handlers/download"
 	"github.com/slipway-ml/slipway/handlers/route"
@@ -13,6 +14,7 @@ import (
 	"github.com/slipway-ml/slipway/web/component"
 	"github.com/slipway-ml/slipway/web/format"
 	"github.com/slipway-ml/slipway/web/page/models"
+	page "github.com/slipway-ml/slipway/web/page/registry"
 )
 
 var modelPages = []route.Route{
@@ -32,6 +34,7 @@ func showModel(r *route.Request) error {
 	var e tracking.Experiment
 	var files []tracking.Entry
 	names := map[string]string{}
+	var made []registry.Version
 	m, err := route.Read(r, func(tx *storage.Tx) (m tracking.LoggedModel, err error) {
 		if m, err = tracking.LoggedModelByID(r.Ctx(), tx, r.Grant, r.Param("id")); err != nil {
 			return m, err
@@ -52,6 +55,11 @@ func showModel(r *route.Request) error {
 				return m, err
 			}
 		}
+		if may(r, access.ModelRead) {
+			if made, err = tx.VersionsOfLogged(r.Ctx(), m.Workspace, m.ID, mostMade); err != nil {
+				return m, err
+			}
+		}
 		people, err := tx.NamesOf(r.Ctx(), m.CreatedBy)
 		m.CreatedBy = people[m.CreatedBy]
 		return m, err
@@ -65,6 +73,10 @@ func showModel(r *route.Request) error {
 		CreatedBy: m.CreatedBy, Created: instant(m.CreatedAt), Updated: instant(m.UpdatedAt), ArtifactURI: m.ArtifactURI,
 		LoadSnippet: "import mlflow\n\nmlflow.set_tracking_uri(\"" + r.Absolute("") + "\")\nmodel = mlflow.pyfunc.load_model(\"models:/" + m.ID + "\")\n",
 	}
+	if may(r, access.ModelWrite) && m.Status == tracking.ModelReady {
+		v.Register = page.NewPath("models:/"+m.ID, m.SourceRunID, m.ID)
+	}
+	v.Registered = madeFrom(made)
 	for _, p := range m.Params {
 		v.Params = append(v.Params, component.Pair{Key: p.Key, Value: p.Value})
 	}
@@ -85,6 +97,16 @@ func showModel(r *route.Request) error {
 		v.Files = append(v.Files, row)
 	}
 	return r.Render(http.StatusOK, models.Show(v))
+}
+
+// mostMade is how many of the versions that were made from something are listed beside it.
+const mostMade = 50
+
+func madeFrom(all []registry.Version) (out []page.Made) {
+	for _, x := range all {
+		out = append(out, page.Made{Model: x.Model, Number: x.Number, Aliases: x.Aliases})
+	}
+	return out
 }
 
 func metricRuns(m tracking.LoggedModel) (out []string) {

@@ -23,6 +23,7 @@ import (
 var registryPages = []route.Route{
 	route.GET("/models", access.ModelRead, listRegistry),
 	route.POST("/models", access.ModelWrite, createModel),
+	route.GET("/model-versions/new", access.ModelWrite, newVersion),
 	route.POST("/model-versions", access.ModelWrite, registerVersion),
 	route.POST("/model-moves/:id/undo", access.ModelWrite, undoMove),
 	route.POST("/model-restore/:id", access.ModelDelete, restoreModel),
@@ -400,22 +401,55 @@ func undoMove(r *route.Request) error {
 	return see(r, page.Path(m.Name))
 }
 
-// registerVersion makes a version from a run or logged model, of a model that is there or made for it.
-func registerVersion(r *route.Request) error {
-	name := form(r, "name")
-	v := registry.Version{Model: name, Source: form(r, "source"), RunID: form(r, "run_id"), LoggedModelID: form(r, "model_id")}
-	if err := route.Do(r, func(tx *storage.Tx) error {
-		_, err := registry.CreateModel(r.Ctx(), tx, r.Grant, registry.Model{Name: name}, tx.Now())
-		return err
-	}); err != nil && domain.KindOf(err) != domain.Exists {
-		return err
-	}
-	v, err := register.Version(r, v)
+// offeredNames is how many models are offered to register under; any other name may be typed.
+const offeredNames = 200
+
+// newVersion is the form that registers what a run or logged model made.
+func newVersion(r *route.Request) error {
+	v := page.NewView{Source: r.QueryParam("source"), RunID: r.QueryParam("run_id"), ModelID: r.QueryParam("model_id"), Name: r.QueryParam("name")}
+	return showNewVersion(r, v, http.StatusOK)
+}
+
+func showNewVersion(r *route.Request, v page.NewView, status int) error {
+	g, err := more(r, access.ModelRead)
 	if err != nil {
 		return err
 	}
-	flash(r, "flash.registered", v.Model, strconv.FormatInt(v.Number, 10))
-	return see(r, page.VersionPath(v.Model, v.Number))
+	q := tracking.Query{Limit: offeredNames}
+	if q.Order, err = latestFirst(); err != nil {
+		return err
+	}
+	if err := r.DB.Read(r.Ctx(), g, func(tx *storage.Tx) error {
+		found, err := registry.SearchModels(r.Ctx(), tx, g, q)
+		v.Names = nil
+		for _, m := range found.Items {
+			v.Names = append(v.Names, m.Name)
+		}
+		return err
+	}); err != nil {
+		return err
+	}
+	return r.Render(status, page.New(v))
+}
+
+// registerVersion makes a version from a run or logged model, of a model that is there or is made with it.
+func registerVersion(r *route.Request) error {
+	f := page.NewView{Source: form(r, "source"), RunID: form(r, "run_id"), ModelID: form(r, "model_id"), Name: form(r, "name"), Description: r.FormValue("description")}
+	v, err := register.Version(r, registry.Version{Model: f.Name, Source: f.Source, RunID: f.RunID, LoggedModelID: f.ModelID, Description: f.Description}, registry.Register)
+	if err == nil {
+		flash(r, "flash.registered", v.Model, strconv.FormatInt(v.Number, 10))
+		return see(r, page.VersionPath(v.Model, v.Number))
+	}
+	text, ok := words(r.Ctx(), err)
+	if !ok {
+		return err
+	}
+	if e := domain.As(err); e != nil && strings.HasPrefix(e.Key, "registry.name") {
+		f.NameError = text
+	} else {
+		f.Error = text
+	}
+	return showNewVersion(r, f, http.StatusBadRequest)
 }
 
 // deltas says how a value differs from another, for people: up, and whether that is good.

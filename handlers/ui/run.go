@@ -17,6 +17,7 @@ import (
 	"github.com/slipway-ml/slipway/web/component"
 	"github.com/slipway-ml/slipway/web/format"
 	"github.com/slipway-ml/slipway/web/i18n"
+	page "github.com/slipway-ml/slipway/web/page/registry"
 	"github.com/slipway-ml/slipway/web/page/runs"
 )
 
@@ -248,6 +249,16 @@ func (p runPage) models(tx *storage.Tx, all []tracking.LoggedModel) (out []runs.
 				row.Size = format.Bytes(p.Ctx(), size.Bytes)
 			}
 			row.Flavours = flavours(p.Request, tx, m.Workspace, at)
+		}
+		if may(p.Request, access.ModelWrite) && m.Status == tracking.ModelReady {
+			row.Register = page.NewPath("models:/"+m.ID, m.SourceRunID, m.ID)
+		}
+		if may(p.Request, access.ModelRead) && i < mostRead {
+			made, err := tx.VersionsOfLogged(p.Ctx(), m.Workspace, m.ID, mostMade)
+			if err != nil {
+				return nil, err
+			}
+			row.Registered = madeFrom(made)
 		}
 		out = append(out, row)
 	}

@@ -243,7 +243,9 @@ func (p *versionPage) metrics(tx *storage.Tx, others []registry.Version) error {
 		p.view.With = p.other.Number
 	}
 	all := measured(p.run, p.logged)
-	slices.SortFunc(all, func(a, b tracking.Metric) int { return strings.Compare(a.Key+"\x00"+a.DatasetName, b.Key+"\x00"+b.DatasetName) })
+	slices.SortFunc(all, func(a, b tracking.Metric) int {
+		return strings.Compare(a.Key+"\x00"+a.DatasetName, b.Key+"\x00"+b.DatasetName)
+	})
 	for _, m := range all {
 		row := page.Metric{Key: m.Key, Dataset: m.DatasetName, Here: format.Number(p.Ctx(), m.Value), Full: exact(m.Value)}
 		if other, ok := there[[2]string{m.Key, m.DatasetName}]; ok {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/slipway-ml/slipway/web/component"
 	"github.com/slipway-ml/slipway/web/i18n"
+	"github.com/slipway-ml/slipway/web/page/registry"
 )
 
 // ShowView is the page of one logged model, at /logged-models/:id.
@@ -27,6 +28,8 @@ type ShowView struct {
 	Files         []File
 	FilesMore     string // path to all files, where only some are listed
 	LoadSnippet   string // how a client loads it
+	Register      string // path of the form that registers it, "" for who may not
+	Registered    []registry.Made
 	Deleted       bool
 }
 

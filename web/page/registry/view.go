@@ -251,7 +251,8 @@ func (v VersionView) title(ctx context.Context) string {
 
 func (v VersionView) crumbs(ctx context.Context) []layout.Crumb {
 	return []layout.Crumb{
-		{Label: i18n.T(ctx, "nav.registry"), Path: "/models"}, {Label: v.Model, Path: Path(v.Model)},
+		{Label: i18n.T(ctx, "nav.registry"), Path: "/models"},
+		{Label: v.Model, Path: Path(v.Model)},
 		{Label: i18n.T(ctx, "registry.version_n", strconv.FormatInt(v.Number, 10))},
 	}
 }
@@ -299,6 +300,7 @@ func stageTone(s registry.Stage) component.Tone {
 		return component.OK
 	case registry.StageStaging:
 		return component.Violet
+	case registry.StageNone, registry.StageArchived:
 	}
 	return component.Neutral
 }
@@ -311,6 +313,7 @@ func answer(a registry.Answer) (component.Tone, string) {
 		return component.Danger, "circle-x"
 	case registry.Waiting:
 		return component.Info, "loader-circle"
+	case registry.Missing:
 	}
 	return component.Neutral, "circle-dashed"
 }
@@ -354,4 +357,24 @@ func (v VersionView) stages(ctx context.Context) (out []component.Option) {
 		out = append(out, component.Option{Value: string(s), Label: i18n.T(ctx, "registry.stage."+string(s)), Selected: s == v.Stage})
 	}
 	return out
+}
+
+// NewView is the form that registers a version, at /model-versions/new.
+type NewView struct {
+	Source, RunID, ModelID string
+	Name, Description      string
+	NameError, Error       string
+	Names                  []string // of models that are there
+}
+
+// NewPath is the address of the form that registers a source.
+func NewPath(source, run, model string) string {
+	q := url.Values{"source": {source}}
+	if run != "" {
+		q.Set("run_id", run)
+	}
+	if model != "" {
+		q.Set("model_id", model)
+	}
+	return "/model-versions/new?" + q.Encode()
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/slipway-ml/slipway/domain/tracking"
 	"github.com/slipway-ml/slipway/web/component"
+	"github.com/slipway-ml/slipway/web/page/registry"
 )
 
 // The tabs of a run's page.
@@ -109,6 +110,8 @@ type Model struct {
 	ID, Name, Status, Type string // Status: READY, PENDING or UPLOAD_FAILED
 	Flavours, Size         string
 	Created                time.Time
+	Registered             []registry.Made
+	Register               string // path of the form that registers it, "" where that cannot be
 }
 
 // Note is what people wrote on the run, in Markdown.
