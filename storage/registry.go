@@ -444,3 +444,12 @@ func (t *Tx) SaveScan(ctx context.Context, s registry.Scan) error {
 		ON CONFLICT (version_id) DO UPDATE SET verdict = excluded.verdict, report = excluded.report, scanned_at = excluded.scanned_at`,
 		s.VersionID, s.Verdict, s.Report, s.At)
 }
+
+// FindModels finds models that keep no prompts by a part of their name, the latest changed first.
+func (t *Tx) FindModels(ctx context.Context, workspace, words string, most int) ([]registry.Model, error) {
+	return list(ctx, t, scanModel, `
+		SELECT `+modelCols+` FROM registered_models m
+		 WHERE m.workspace_id = $1 AND m.deleted_at = 0 AND `+t.db.Contains("m.name", "$2")+`
+		   AND NOT EXISTS (SELECT 1 FROM registered_model_tags x WHERE x.model_id = m.id AND x.key = $3 AND x.value = 'true')
+		 ORDER BY m.updated_at DESC, m.id LIMIT $4`, workspace, literal(words), registry.PromptTag, most)
+}

@@ -23,7 +23,13 @@ const trash = `
 	UNION ALL
 	SELECT 'model', m.id, m.name, m.experiment_id, e.name, m.deleted_at
 	  FROM logged_models m CROSS JOIN experiments e
-	 WHERE m.workspace_id = $1 AND m.deleted_at <> 0 AND e.id = m.experiment_id AND e.deleted_at = 0`
+	 WHERE m.workspace_id = $1 AND m.deleted_at <> 0 AND e.id = m.experiment_id AND e.deleted_at = 0
+	UNION ALL
+	SELECT 'registered', m.id, m.name, 0, '', m.deleted_at FROM registered_models m WHERE m.workspace_id = $1 AND m.deleted_at <> 0
+	UNION ALL
+	SELECT 'version', v.id, CAST(v.version AS TEXT), 0, m.name, v.deleted_at
+	  FROM model_versions v JOIN registered_models m ON m.id = v.model_id
+	 WHERE v.workspace_id = $1 AND v.deleted_at <> 0 AND m.deleted_at = 0`
 
 const trashCols = `x.kind, x.id, x.name, x.experiment, x.within, x.at,
 	EXISTS (SELECT 1 FROM purges p WHERE p.workspace_id = $1 AND (p.kind = x.kind AND p.id = x.id OR p.kind = 'all' AND x.at <= p.at AND NOT (x.kind = 'experiment' AND x.id = '0')))`
@@ -31,7 +37,7 @@ const trashCols = `x.kind, x.id, x.name, x.experiment, x.within, x.at,
 func scanTrashed(row scanner) (t tracking.Trashed, err error) {
 	var experiment int64
 	err = row(&t.Kind, &t.ID, &t.Name, &experiment, &t.Experiment, &t.DeletedAt, &t.Purging)
-	if t.Kind != tracking.TrashExperiment {
+	if t.Kind == tracking.TrashRun || t.Kind == tracking.TrashModel {
 		t.ExperimentID = strconv.FormatInt(experiment, 10)
 	}
 	return t, err
@@ -97,11 +103,11 @@ func (t *Tx) deletedBy(ctx context.Context, workspace string, all []tracking.Tra
 		}
 		return err
 	}, `SELECT actor, facts FROM audit_log
-	     WHERE at IN (`+strings.Join(slices.Compact(instants), ", ")+`) AND workspace_id = $1 AND permission IN ('experiment.delete', 'run.delete', 'logged_model.delete')
+	     WHERE at IN (`+strings.Join(slices.Compact(instants), ", ")+`) AND workspace_id = $1 AND permission IN ('experiment.delete', 'run.delete', 'logged_model.delete', 'model.delete')
 	     ORDER BY at, id`, workspace); err != nil {
 		return err
 	}
-	kinds := map[tracking.TrashKind]string{tracking.TrashExperiment: "experiment", tracking.TrashRun: "run", tracking.TrashModel: "logged_model"}
+	kinds := map[tracking.TrashKind]string{tracking.TrashExperiment: "experiment", tracking.TrashRun: "run", tracking.TrashModel: "logged_model", tracking.TrashRegistered: "model", tracking.TrashVersion: "version"}
 	for i, x := range all {
 		all[i].DeletedBy = by[kinds[x.Kind]+".deleted "+x.ID]
 	}
@@ -161,8 +167,11 @@ func (t *Tx) TrashSizes(ctx context.Context, workspace string, all []tracking.Tr
 			if err = t.weigh(ctx, []string{x.ID}, &s); err == nil {
 				roots, err = t.rootsOf(ctx, "runs", []string{x.ID})
 			}
-		default:
+		case tracking.TrashModel:
 			roots, err = t.rootsOf(ctx, "logged_models", []string{x.ID})
+		case tracking.TrashRegistered, tracking.TrashVersion:
+			s.Files, s.Bytes, err = t.heldBytes(ctx, x.TrashKey)
+		case tracking.TrashAll: // is no thing
 		}
 		if err != nil {
 			return err
@@ -187,6 +196,16 @@ func (t *Tx) weigh(ctx context.Context, runs []string, s *tracking.Size) (err er
 		SELECT CAST(COALESCE(SUM(m.tail_points + COALESCE((SELECT SUM(b.points) FROM metric_blocks b WHERE b.series = m.series), 0)), 0) AS BIGINT)
 		  FROM metrics m WHERE `+t.db.InTexts("m.run_id", "$1"), ids)
 	return err
+}
+
+// heldBytes is what a version, or all versions of a model, hold.
+func (t *Tx) heldBytes(ctx context.Context, k tracking.TrashKey) (files, bytes int64, err error) {
+	of := "model_id"
+	if k.Kind == tracking.TrashVersion {
+		of = "id"
+	}
+	return files, bytes, t.each(ctx, func(row scanner) error { return row(&files, &bytes) },
+		`SELECT CAST(COALESCE(SUM(files), 0) AS BIGINT), CAST(COALESCE(SUM(size), 0) AS BIGINT) FROM model_versions WHERE `+of+` = $1`, k.ID)
 }
 
 func (t *Tx) weighFiles(ctx context.Context, workspace string, roots []string, s *tracking.Size) error {
@@ -285,6 +304,10 @@ func (t *Tx) Carry(ctx context.Context, p tracking.Purge) (freed []string, done 
 		finished, err = d.deletedRuns(ctx, k.ID)
 	case tracking.TrashModel:
 		finished, err = d.models(ctx, `id = $1 AND deleted_at <> 0`, k.ID)
+	case tracking.TrashRegistered:
+		finished, err = d.registered(ctx, k.ID)
+	case tracking.TrashVersion:
+		finished, err = d.versions(ctx, `id = $1 AND deleted_at <> 0`, k.ID)
 	default: // nothing is left of the trash
 		return nil, true, t.endPurge(ctx, p)
 	}
@@ -411,6 +434,37 @@ func (d *demolition) models(ctx context.Context, which string, arg any) (bool, e
 		},
 	)
 	return finished && len(ids) < atOnce, err
+}
+
+// versions deletes versions of registered models, some at a time. What hangs on a version goes with its row.
+func (d *demolition) versions(ctx context.Context, which string, arg any) (bool, error) {
+	const atOnce = 50
+	ids, err := list(ctx, d.t, column[string], `SELECT id FROM model_versions WHERE `+which+` LIMIT `+strconv.Itoa(atOnce), arg)
+	if err != nil || len(ids) == 0 {
+		return true, err
+	}
+	roots := make([]string, len(ids))
+	for i, id := range ids {
+		roots[i] = tracking.HeldFolder + "/" + id
+	}
+	if all, err := d.files(ctx, roots); err != nil || !all {
+		return false, err
+	}
+	d.left -= int64(len(ids))
+	return len(ids) < atOnce, d.t.exec(ctx, `DELETE FROM model_versions WHERE `+d.t.db.InTexts("id", "$1"), textList(ids))
+}
+
+// registered deletes a registered model that is in the trash: its versions, its history, and itself last.
+func (d *demolition) registered(ctx context.Context, id string) (bool, error) {
+	found, err := list(ctx, d.t, column[string], `SELECT id FROM registered_models WHERE id = $1 AND workspace_id = $2 AND deleted_at <> 0`, id, d.workspace)
+	if err != nil || len(found) == 0 {
+		return true, err
+	}
+	return d.steps(
+		func() (bool, error) { return d.versions(ctx, `model_id = $1`, id) },
+		func() (bool, error) { return d.some(ctx, "model_moves", "id", `model_id = $1`, id) },
+		func() (bool, error) { return true, d.t.exec(ctx, `DELETE FROM registered_models WHERE id = $1`, id) },
+	)
 }
 
 // experiment deletes an experiment that is in the trash: its runs, its models, what is its own, and itself last.

@@ -275,6 +275,9 @@ func RestoreModel(ctx context.Context, tx Tx, g access.Grant, id string, now tim
 	if err != nil || !m.Deleted() {
 		return m, err
 	}
+	if err := tracking.Restorable(ctx, tx, m.Workspace, tracking.TrashKey{Kind: tracking.TrashRegistered, ID: m.ID}, m.DeletedAt); err != nil {
+		return m, err
+	}
 	if err := free(ctx, tx, m.Workspace, m.Name); err != nil {
 		if domain.KindOf(err) == domain.Exists {
 			err = domain.Fail(domain.Exists, "registry.name_taken", "%q cannot be restored: another model has its name now. Rename that one first", short(m.Name))

@@ -144,8 +144,8 @@ type PageTx interface {
 	CountVersions(ctx context.Context, model string) (int64, error)
 	// Moves lists the history of a model, the newest first: of one alias or version if a subject is given.
 	Moves(ctx context.Context, model string, kind MoveKind, subject string, most int) ([]Move, error)
-	VersionByID(ctx context.Context, id string) (Version, error)
 	VersionsOfRun(ctx context.Context, workspace, run string, most int) ([]Version, error)
+	FindModels(ctx context.Context, workspace, words string, most int) ([]Model, error)
 	ScanOf(ctx context.Context, version string) (Scan, error)
 }
 
@@ -165,4 +165,12 @@ func History(ctx context.Context, tx PageTx, g access.Grant, name string, kind M
 	}
 	moves, err := tx.Moves(ctx, m.ID, kind, subject, most)
 	return m, moves, err
+}
+
+// FindModels finds models that keep no prompts by a part of their name, the latest changed first.
+func FindModels(ctx context.Context, tx PageTx, g access.Grant, words string, most int) ([]Model, error) {
+	if err := g.Need(access.ModelRead, g.Workspace()); err != nil || words == "" {
+		return nil, err
+	}
+	return tx.FindModels(ctx, g.Workspace(), words, most)
 }

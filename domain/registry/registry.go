@@ -182,6 +182,7 @@ type Tx interface {
 
 	// Version finds a version, in the trash or not, with tags, aliases and manifest.
 	Version(ctx context.Context, model string, number int64) (Version, error)
+	VersionByID(ctx context.Context, id string) (Version, error)
 	Versions(ctx context.Context, q tracking.Query) (tracking.Page[Version], error) // filled, without manifests
 	// LatestVersion is the highest version that is not in the trash, in a stage or, with "", at all.
 	LatestVersion(ctx context.Context, model string, s Stage) (Version, error)
@@ -197,6 +198,8 @@ type Tx interface {
 	DeleteAlias(ctx context.Context, model, alias string) error             // there or not
 	AddMove(ctx context.Context, m Move) error
 	Move(ctx context.Context, id string) (Move, error)
+	// BeingPurged reports whether a thing deleted at an instant is being deleted for good.
+	BeingPurged(ctx context.Context, workspace string, k tracking.TrashKey, deletedAt int64) (bool, error)
 
 	// What a version is made from.
 	FullRun(ctx context.Context, id string) (tracking.Run, error)

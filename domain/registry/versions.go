@@ -312,22 +312,26 @@ func DeleteVersion(ctx context.Context, tx Tx, g access.Grant, name string, numb
 	return tx.Emit(ctx, v.event("version.deleted", nil))
 }
 
-// RestoreVersion takes a version out of the trash, without aliases.
-func RestoreVersion(ctx context.Context, tx Tx, g access.Grant, modelID string, number int64, now time.Time) (Version, error) {
-	m, err := tx.ModelByID(ctx, modelID)
+// RestoreVersion takes the version with an id out of the trash, without aliases.
+func RestoreVersion(ctx context.Context, tx Tx, g access.Grant, id string, now time.Time) (Version, error) {
+	v, err := tx.VersionByID(ctx, id)
 	if err == nil {
-		err = g.Need(access.ModelDelete, m.Workspace)
+		err = g.Need(access.ModelDelete, v.Workspace)
 	}
-	var v Version
-	if err == nil {
-		v, err = tx.Version(ctx, m.ID, number)
-	}
-	switch {
-	case domain.KindOf(err) == domain.NotFound:
+	if domain.KindOf(err) == domain.NotFound {
 		return v, domain.Fail(domain.NotFound, "registry.not_in_trash", "this model is not in the trash: it was restored or deleted for good")
-	case err != nil || !v.Deleted():
+	}
+	if err != nil || !v.Deleted() {
 		return v, err
-	case m.Deleted():
+	}
+	if err := tracking.Restorable(ctx, tx, v.Workspace, tracking.TrashKey{Kind: tracking.TrashVersion, ID: v.ID}, v.DeletedAt); err != nil {
+		return v, err
+	}
+	m, err := tx.ModelByID(ctx, v.ModelID)
+	if err != nil {
+		return v, err
+	}
+	if m.Deleted() {
 		return v, domain.Fail(domain.Invalid, "registry.model_deleted", "%q itself is in the trash: restore it first", short(m.Name))
 	}
 	v.DeletedAt = 0

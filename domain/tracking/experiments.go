@@ -171,7 +171,7 @@ func RestoreExperiment(ctx context.Context, tx Tx, g access.Grant, id string, no
 	if !e.Deleted() {
 		return domain.Fail(domain.NotFound, "experiment.not_deleted", "the experiment %s is not in the trash", id)
 	}
-	if err := restorable(ctx, tx, e.Workspace, TrashKey{TrashExperiment, id}, e.DeletedAt); err != nil {
+	if err := Restorable(ctx, tx, e.Workspace, TrashKey{TrashExperiment, id}, e.DeletedAt); err != nil {
 		return err
 	}
 	if err := tx.RestoreRunsOf(ctx, id, e.DeletedAt); err != nil {

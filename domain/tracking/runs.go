@@ -208,7 +208,7 @@ func RestoreRun(ctx context.Context, tx Tx, g access.Grant, id string) error {
 	if err != nil || !r.Deleted() {
 		return err
 	}
-	if err := restorable(ctx, tx, r.Workspace, TrashKey{TrashRun, id}, r.DeletedAt); err != nil {
+	if err := Restorable(ctx, tx, r.Workspace, TrashKey{TrashRun, id}, r.DeletedAt); err != nil {
 		return err
 	}
 	r.DeletedAt = 0

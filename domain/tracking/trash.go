@@ -16,7 +16,9 @@ type TrashKind string
 const (
 	TrashExperiment TrashKind = "experiment"
 	TrashRun        TrashKind = "run"
-	TrashModel      TrashKind = "model"
+	TrashModel      TrashKind = "model" // a logged model
+	TrashRegistered TrashKind = "registered"
+	TrashVersion    TrashKind = "version" // of a registered model that is not in the trash itself
 	TrashAll        TrashKind = "all"
 )
 
@@ -31,7 +33,7 @@ type Trashed struct {
 	TrashKey
 	Name         string
 	ExperimentID string // of a run or a model
-	Experiment   string
+	Experiment   string // its name; of a version the registered model's
 	DeletedAt    int64
 	DeletedBy    string // an actor's id, "" where it is not known
 	Purging      bool   // it is being deleted for good
@@ -156,8 +158,8 @@ func EmptyTrash(ctx context.Context, tx TrashTx, g access.Grant, now time.Time) 
 	return tx.Emit(ctx, event.Event{Kind: "trash.emptied", Subject: g.Workspace(), Data: counts})
 }
 
-// restorable refuses what is being deleted for good.
-func restorable(ctx context.Context, tx interface {
+// Restorable refuses what is being deleted for good.
+func Restorable(ctx context.Context, tx interface {
 	BeingPurged(ctx context.Context, workspace string, k TrashKey, deletedAt int64) (bool, error)
 }, workspace string, k TrashKey, deletedAt int64,
 ) error {
@@ -180,7 +182,7 @@ func RestoreLoggedModel(ctx context.Context, tx Tx, g access.Grant, id string, n
 	if err != nil || !m.Deleted() {
 		return err
 	}
-	if err := restorable(ctx, tx, m.Workspace, TrashKey{TrashModel, id}, m.DeletedAt); err != nil {
+	if err := Restorable(ctx, tx, m.Workspace, TrashKey{TrashModel, id}, m.DeletedAt); err != nil {
 		return err
 	}
 	m.DeletedAt, m.UpdatedAt = 0, now.UnixMilli()

@@ -3,7 +3,6 @@ package ui
 import (
 	"math"
 	"net/http"
-	"net/url"
 	"strconv"
 	"strings"
 
@@ -26,7 +25,8 @@ var registryPages = []route.Route{
 	route.GET("/model-versions/new", access.ModelWrite, newVersion),
 	route.POST("/model-versions", access.ModelWrite, registerVersion),
 	route.POST("/model-moves/:id/undo", access.ModelWrite, undoMove),
-	route.POST("/model-restore/:id", access.ModelDelete, restoreModel),
+	route.POST("/registered-models/:id/restore", access.ModelDelete, restoreModel),
+	route.POST("/model-versions/:id/restore", access.ModelDelete, restoreVersion),
 	route.GET("/models/:name", access.ModelRead, showRegistered),
 	route.GET("/models/:name/history", access.ModelRead, modelHistory),
 	route.POST("/models/:name/rename", access.ModelWrite, renameModel),
@@ -360,28 +360,30 @@ func deleteModel(r *route.Request) error {
 	if err != nil {
 		return err
 	}
-	flashUndo(r, "/model-restore/"+id, "flash.model_deleted", r.Param("name"))
+	flashUndo(r, "/registered-models/"+id+"/restore", "flash.model_deleted", r.Param("name"))
 	return see(r, "/models")
 }
 
 func restoreModel(r *route.Request) error {
-	id, version, of := strings.Cut(r.Param("id"), ".")
 	m, err := route.Write(r, func(tx *storage.Tx) (registry.Model, error) {
-		if !of {
-			return registry.RestoreModel(r.Ctx(), tx, r.Grant, id, tx.Now())
-		}
-		n, _ := registry.ParseNumber(version)
-		v, err := registry.RestoreVersion(r.Ctx(), tx, r.Grant, id, n, tx.Now())
-		return registry.Model{Name: v.Model}, err
+		return registry.RestoreModel(r.Ctx(), tx, r.Grant, r.Param("id"), tx.Now())
 	})
 	if err != nil {
 		return err
 	}
 	flash(r, "flash.restored")
-	if of {
-		return see(r, page.Path(m.Name)+"/versions/"+url.PathEscape(version))
-	}
 	return see(r, page.Path(m.Name))
+}
+
+func restoreVersion(r *route.Request) error {
+	v, err := route.Write(r, func(tx *storage.Tx) (registry.Version, error) {
+		return registry.RestoreVersion(r.Ctx(), tx, r.Grant, r.Param("id"), tx.Now())
+	})
+	if err != nil {
+		return err
+	}
+	flash(r, "flash.restored")
+	return see(r, page.VersionPath(v.Model, v.Number))
 }
 
 func undoMove(r *route.Request) error {

@@ -8,11 +8,13 @@ import (
 	"strings"
 
 	"github.com/slipway-ml/slipway/domain/access"
+	"github.com/slipway-ml/slipway/domain/registry"
 	"github.com/slipway-ml/slipway/domain/tracking"
 	"github.com/slipway-ml/slipway/handlers/route"
 	"github.com/slipway-ml/slipway/storage"
 	"github.com/slipway-ml/slipway/web/format"
 	"github.com/slipway-ml/slipway/web/i18n"
+	page "github.com/slipway-ml/slipway/web/page/registry"
 	"github.com/slipway-ml/slipway/web/page/search"
 )
 
@@ -27,7 +29,7 @@ const (
 	foundInMenu = 4
 )
 
-var foundKinds = []string{"experiments", "runs", "models", "tags"}
+var foundKinds = []string{"experiments", "runs", "registered", "models", "tags"}
 
 // showSearch answers with a page, or with the choices of the command menu if that asks.
 func showSearch(r *route.Request) error {
@@ -61,6 +63,10 @@ func find(r *route.Request, v *search.View) error {
 	if err != nil {
 		return err
 	}
+	reading, err := more(r, access.ModelRead)
+	if err != nil {
+		return err
+	}
 	ctx, most := r.Ctx(), v.Most+1
 	_, err = route.Read(r, func(tx *storage.Tx) (none struct{}, err error) {
 		v.Groups = nil
@@ -80,7 +86,11 @@ func find(r *route.Request, v *search.View) error {
 					return search.Item{Name: f.Name, Path: "/runs/" + f.ID, About: f.Experiment, Status: string(f.Status)}
 				}), err
 			}},
-			{"models", "package", func() ([]search.Item, error) {
+			{"registered", "package", func() ([]search.Item, error) {
+				found, err := registry.FindModels(ctx, tx, reading, v.Words, most)
+				return items(found, func(m registry.Model) search.Item { return search.Item{Name: m.Name, Path: page.Path(m.Name)} }), err
+			}},
+			{"models", "box", func() ([]search.Item, error) {
 				found, err := tracking.FindLoggedModels(ctx, tx, loading, v.Words, most)
 				return items(found, func(f tracking.FoundModel) search.Item {
 					return search.Item{Name: f.Name, Path: "/logged-models/" + f.ID, About: f.Experiment}

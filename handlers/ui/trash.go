@@ -8,6 +8,7 @@ import (
 
 	"github.com/slipway-ml/slipway/domain"
 	"github.com/slipway-ml/slipway/domain/access"
+	"github.com/slipway-ml/slipway/domain/registry"
 	"github.com/slipway-ml/slipway/domain/tracking"
 	"github.com/slipway-ml/slipway/handlers/route"
 	"github.com/slipway-ml/slipway/storage"
@@ -31,6 +32,7 @@ const (
 // deleting are the permissions to delete and restore each kind of thing.
 var deleting = map[tracking.TrashKind]access.Perm{
 	tracking.TrashExperiment: access.ExperimentDelete, tracking.TrashRun: access.RunDelete, tracking.TrashModel: access.LoggedModelDelete,
+	tracking.TrashRegistered: access.ModelDelete, tracking.TrashVersion: access.ModelDelete,
 }
 
 func showTrash(r *route.Request) error {
@@ -88,6 +90,9 @@ func trashView(r *route.Request) (v trash.View, err error) {
 		v.Counts[string(kind)] = n
 	}
 	for _, x := range page.Items {
+		if x.Kind == tracking.TrashVersion {
+			x.Name = x.Experiment + " v" + x.Name
+		}
 		row := trash.Row{
 			Kind: string(x.Kind), ID: x.ID, Name: x.Name, Within: x.Experiment, Size: size(x.Size), Deleted: instant(x.DeletedAt), By: names[x.DeletedBy],
 			Purging: x.Purging, Stays: x.TrashKey == tracking.TrashKey{Kind: tracking.TrashExperiment, ID: tracking.DefaultExperiment},
@@ -222,6 +227,12 @@ func restore(ctx context.Context, tx *storage.Tx, g access.Grant, k tracking.Tra
 		return tracking.RestoreExperiment(ctx, tx, g, k.ID, tx.Now())
 	case tracking.TrashRun:
 		return tracking.RestoreRun(ctx, tx, g, k.ID)
+	case tracking.TrashRegistered:
+		_, err := registry.RestoreModel(ctx, tx, g, k.ID, tx.Now())
+		return err
+	case tracking.TrashVersion:
+		_, err := registry.RestoreVersion(ctx, tx, g, k.ID, tx.Now())
+		return err
 	default:
 		return tracking.RestoreLoggedModel(ctx, tx, g, k.ID, tx.Now())
 	}

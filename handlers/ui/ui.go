@@ -112,7 +112,7 @@ func takeFlash(r *route.Request) (f layout.Flash) {
 }
 
 // undoes are the acts that a flash may offer.
-var undoes = regexp.MustCompile(`^/(?:(?:runs/[0-9a-f]{32}|experiments/[0-9]{1,19})/restore|model-restore/[0-9a-f]{32}(?:\.[0-9]{1,19})?)$`)
+var undoes = regexp.MustCompile(`^/(?:(?:runs|registered-models|model-versions)/[0-9a-f]{32}|experiments/[0-9]{1,19})/restore$`)
 
 // see sends the browser on to another page.
 func see(r *route.Request, path string) error { return r.Redirect(http.StatusSeeOther, r.Prefix+path) }

@@ -434,13 +434,18 @@ func deleteVersion(r *route.Request) error {
 	if err := route.Do(r, func(tx *storage.Tx) error {
 		m, err := tx.ModelNamed(r.Ctx(), r.Grant.Workspace(), name)
 		if err == nil {
-			id = m.ID
+			var v registry.Version
+			v, err = tx.Version(r.Ctx(), m.ID, number)
+			id = v.ID
+		}
+		if err != nil && domain.KindOf(err) != domain.NotFound {
+			return err
 		}
 		return registry.DeleteVersion(r.Ctx(), tx, r.Grant, name, number, tx.Now())
 	}); err != nil {
 		return err
 	}
 	n := strconv.FormatInt(number, 10)
-	flashUndo(r, "/model-restore/"+id+"."+n, "flash.version_deleted", n, name)
+	flashUndo(r, "/model-versions/"+id+"/restore", "flash.version_deleted", n, name)
 	return see(r, page.Path(name))
 }

@@ -56,7 +56,7 @@ type Confirm struct {
 	Error string // the word was another
 }
 
-var kinds = []string{"experiment", "run", "model"}
+var kinds = []string{"experiment", "run", "model", "registered", "version"}
 
 func (r Row) key() string { return r.Kind + ":" + r.ID }
 
@@ -130,6 +130,8 @@ func icon(kind string) string {
 		return "flask-conical"
 	case "run":
 		return "activity"
+	case "model":
+		return "box"
 	}
 	return "package"
 }
