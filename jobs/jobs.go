@@ -5,11 +5,11 @@ import (
 	"context"
 	"log/slog"
 	"sync"
-	"time"
 
 	"github.com/slipway-ml/slipway/clients/blob"
 	"github.com/slipway-ml/slipway/domain/access"
 	"github.com/slipway-ml/slipway/domain/event"
+	"github.com/slipway-ml/slipway/domain/job"
 	"github.com/slipway-ml/slipway/storage"
 )
 
@@ -36,23 +36,19 @@ func Start(ctx context.Context, db *storage.DB, blobs blob.Store, log *slog.Logg
 	})
 	running.Go(func() { compact(ctx, db, ended, log) })
 	running.Go(func() { purge(ctx, db, blobs, ordered, log) })
-	running.Go(func() { every(ctx, time.Hour, func() { sweep(ctx, db, blobs, log) }) })
+	r := Runner{DB: db, Works: works(db, blobs, log), Log: log}
+	stopRunner := r.Start(ctx)
 	return func() {
+		stopRunner()
 		cancel()
 		running.Wait()
 	}
 }
 
-func every(ctx context.Context, d time.Duration, fn func()) {
-	t := time.NewTicker(d)
-	defer t.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-t.C:
-			fn()
-		}
+// works is who does what of job.Kinds.
+func works(db *storage.DB, blobs blob.Store, log *slog.Logger) []Work {
+	return []Work{
+		{job.Sweep, sweep(db, blobs, log)},
 	}
 }
 

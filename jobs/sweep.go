@@ -2,10 +2,12 @@ package jobs
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"time"
 
 	"github.com/slipway-ml/slipway/clients/blob"
+	"github.com/slipway-ml/slipway/domain/job"
 	"github.com/slipway-ml/slipway/storage"
 )
 
@@ -18,6 +20,8 @@ const (
 	freedGrace = 10 * time.Minute
 	// Events are kept so long for those who deliver them.
 	outboxTime = 7 * 24 * time.Hour
+	// Jobs that ended are kept so long for those who look after the server.
+	jobTime = 14 * 24 * time.Hour
 )
 
 // inUse tells which of some digests an artifact names.
@@ -31,19 +35,20 @@ func inUse(ctx context.Context, db *storage.DB) func([]string) (map[string]bool,
 	}
 }
 
-// sweep clears away what nothing names any more: bytes of overwritten and deleted artifacts, parts of
-// abandoned uploads, delivered events, sessions past their end.
-func sweep(ctx context.Context, db *storage.DB, blobs blob.Store, log *slog.Logger) {
-	now := time.Now()
-	n, err := blobs.Sweep(ctx, now.Add(-uploadGrace), now.Add(-blobGrace), inUse(ctx, db))
-	if err != nil {
-		log.WarnContext(ctx, "sweeping the artifact store failed", "error", err.Error())
-	} else if n > 0 {
-		log.InfoContext(ctx, "swept the artifact store", "blobs", n)
-	}
-	if err := write(ctx, db, "sweep", func(tx *storage.Tx) error {
-		return tx.Forget(ctx, now.Add(-outboxTime).UnixMilli(), now.Add(-uploadGrace).UnixMilli())
-	}); err != nil {
-		log.WarnContext(ctx, "sweeping old records failed", "error", err.Error())
+// sweep clears away what nothing names any more: bytes of overwritten and deleted artifacts, parts of abandoned
+// uploads, delivered events, sessions past their end, jobs long done.
+func sweep(db *storage.DB, blobs blob.Store, log *slog.Logger) Handler {
+	return func(ctx context.Context, _ job.Job) error {
+		now := time.Now()
+		n, err := blobs.Sweep(ctx, now.Add(-uploadGrace), now.Add(-blobGrace), inUse(ctx, db))
+		if n > 0 {
+			log.InfoContext(ctx, "swept the artifact store", "blobs", n)
+		}
+		return errors.Join(err, write(ctx, db, "sweep", func(tx *storage.Tx) error {
+			if err := tx.ForgetJobs(ctx, now.Add(-jobTime).UnixMilli()); err != nil {
+				return err
+			}
+			return tx.Forget(ctx, now.Add(-outboxTime).UnixMilli(), now.Add(-uploadGrace).UnixMilli())
+		}))
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -104,4 +105,48 @@ func (t *Tx) SettleJobs(ctx context.Context, ended []job.Job) (lost []job.Job, e
 // ForgetJobs deletes jobs that ended before an instant, ms.
 func (t *Tx) ForgetJobs(ctx context.Context, before int64) error {
 	return t.exec(ctx, `DELETE FROM jobs WHERE state IN ('done', 'failed') AND finished_at < $1`, before)
+}
+
+// ForgetJob deletes a job that ended.
+func (t *Tx) ForgetJob(ctx context.Context, id string) error {
+	return must(t.changed(ctx, `DELETE FROM jobs WHERE id = $1 AND state IN ('done', 'failed')`, id))
+}
+
+// Job finds a job.
+func (t *Tx) Job(ctx context.Context, id string) (job.Job, error) {
+	return one(ctx, t, scanJob, `SELECT `+jobCols+` FROM jobs WHERE id = $1`, id)
+}
+
+// Jobs lists jobs of a workspace, the latest ordered first; "" as a state means all.
+func (t *Tx) Jobs(ctx context.Context, workspace string, state job.State, after string, most int) (out job.Page, err error) {
+	w := &where{db: t.db}
+	w.and("workspace_id = " + w.arg(workspace))
+	if slices.Contains(job.States, state) {
+		w.and("state = '" + string(state) + "'") // in the text, which lets the index of failed ones serve
+	}
+	m := mark("jobs", workspace, string(state))
+	if after != "" {
+		tok, err := parseToken(after, m, 1)
+		if err != nil {
+			return out, err
+		}
+		id, ok := tok.After[0].(string)
+		if !ok {
+			return out, badToken()
+		}
+		w.and("id < " + w.arg(id))
+	}
+	out.Jobs, err = list(ctx, t, scanJob, `SELECT `+jobCols+` FROM jobs WHERE `+w.String()+` ORDER BY id DESC LIMIT `+strconv.Itoa(most+1), w.args...)
+	if err == nil && len(out.Jobs) > most {
+		out.Jobs = out.Jobs[:most]
+		out.Next = token{m, []any{out.Jobs[most-1].ID}}.String()
+	}
+	return out, err
+}
+
+// JobStats counts the jobs of all workspaces.
+func (t *Tx) JobStats(ctx context.Context) (job.Stats, error) {
+	return one(ctx, t, func(row scanner) (s job.Stats, err error) { return s, row(&s.Queued, &s.Due, &s.Running, &s.Failed) }, `
+		SELECT q.n, q.due, (SELECT COUNT(*) FROM jobs WHERE state = 'running'), (SELECT COUNT(*) FROM jobs WHERE state = 'failed')
+		  FROM (SELECT COUNT(*) AS n, COALESCE(MIN(run_at), 0) AS due FROM jobs WHERE state = 'queued') q`)
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/slipway-ml/slipway/domain"
 	"github.com/slipway-ml/slipway/domain/access"
 	"github.com/slipway-ml/slipway/domain/job"
 	"github.com/slipway-ml/slipway/storage"
@@ -291,6 +292,92 @@ func TestForgottenJobs(t *testing.T) {
 		})
 		if left != 3 {
 			t.Errorf("%d jobs are left", left)
+		}
+	})
+}
+
+func TestListsOfJobs(t *testing.T) {
+	storagetest.Each(t, func(t *testing.T, db *storage.DB) {
+		now := time.Now().Add(time.Second)
+		enqueue(t, db, work("a", "", `1`), work("a", "", `2`), work("a", "", `3`), work("a", "", `4`))
+		got := claim(t, db, "me", 3, now, "a")
+		settle(t, db, got[0].Finish(now), got[1].Fail(job.Kind{}, "no", now, 0))
+		var after string
+		seen := map[string]job.State{}
+		for range 3 { // the third page is not there
+			storagetest.Read(t, db, access.JobRead, func(ctx context.Context, tx *storage.Tx, g access.Grant) error {
+				page, err := job.List(ctx, tx, g, "", after, 2)
+				for i, j := range page.Jobs {
+					if i > 0 && j.ID > page.Jobs[i-1].ID {
+						t.Error("not the latest first")
+					}
+					seen[string(j.Payload)] = j.State
+				}
+				after = page.Next
+				return err
+			})
+			if after == "" {
+				break
+			}
+		}
+		if d := cmp.Diff(map[string]job.State{`1`: job.Done, `2`: job.Queued, `3`: job.Running, `4`: job.Queued}, seen); d != "" || after != "" {
+			t.Error(d)
+		}
+		var stats job.Stats
+		maintain(t, db, func(ctx context.Context, tx *storage.Tx) (err error) {
+			stats, err = tx.JobStats(ctx)
+			return err
+		})
+		due := stats.Due
+		stats.Due = 0
+		if d := cmp.Diff(job.Stats{Queued: 2, Running: 1}, stats); d != "" || due == 0 {
+			t.Errorf("due %d: %s", due, d)
+		}
+		storagetest.Read(t, db, access.JobRead, func(ctx context.Context, tx *storage.Tx, g access.Grant) error {
+			if _, err := job.List(ctx, tx, g, job.Failed, "x", 2); domain.KindOf(err) != domain.Invalid {
+				t.Errorf("a made-up token: %v", err)
+			}
+			page, err := job.List(ctx, tx, g, job.Running, "", 2)
+			if len(page.Jobs) != 1 {
+				t.Errorf("running: %v", payloads(page.Jobs))
+			}
+			return err
+		})
+	})
+}
+
+func TestAFailedJobIsTriedAgain(t *testing.T) {
+	storagetest.Each(t, func(t *testing.T, db *storage.DB) {
+		now := time.Now().Add(time.Second)
+		order := work("a", "k", `1`)
+		order.MaxAttempts = 1
+		enqueue(t, db, order)
+		j := one(t, claim(t, db, "me", 1, now, "a"))
+		again := func(id string) error {
+			return storagetest.TryWrite(t, db, access.JobRetry, func(ctx context.Context, tx *storage.Tx, g access.Grant) error {
+				return job.Again(ctx, tx, g, id)
+			})
+		}
+		if err := again(j.ID); domain.KindOf(err) != domain.Conflict {
+			t.Errorf("a running one: %v", err)
+		}
+		settle(t, db, j.Fail(job.Kind{}, "no", now, 0))
+		if err := again(j.ID); err != nil {
+			t.Fatal(err)
+		}
+		if err := again(j.ID); domain.KindOf(err) != domain.NotFound {
+			t.Errorf("twice: %v", err)
+		}
+		next := one(t, claim(t, db, "me", 1, now, "a"))
+		if next.Key != "k" || string(next.Payload) != `1` || next.CreatedBy != "ada" || next.Attempts != 1 || next.MaxAttempts != 5 || next.LastError != "" {
+			t.Errorf("%+v", next)
+		}
+		var audited int64
+		maintain(t, db, func(ctx context.Context, tx *storage.Tx) error {
+			return storage.Scan(ctx, tx, "SELECT COUNT(*) FROM audit_log WHERE permission = 'job.retry'", &audited)
+		})
+		if audited != 1 {
+			t.Errorf("%d audit lines", audited)
 		}
 	})
 }

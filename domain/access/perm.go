@@ -67,6 +67,9 @@ var (
 	UserRead  = Perm{Name: "user.read", Class: ClassAdmin}
 	UserWrite = Perm{Name: "user.write", Class: ClassAdmin, Audited: true}
 
+	JobRead  = Perm{Name: "job.read", Class: ClassAdmin}
+	JobRetry = Perm{Name: "job.retry", Class: ClassAdmin, Audited: true}
+
 	MetricsRead = Perm{Name: "metrics.read", Class: ClassAdmin} // the server's own metrics
 	Maintain    = Perm{Name: "maintain", Class: ClassAdmin}     // background work of the server itself
 )

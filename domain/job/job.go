@@ -27,6 +27,9 @@ const (
 	Failed  State = "failed"
 )
 
+// States lists every state.
+var States = []State{Queued, Running, Done, Failed}
+
 // Job is one piece of work. Who orders one gives Kind and Payload and whatever else matters of the first block;
 // New fills in the rest.
 type Job struct {
@@ -111,7 +114,7 @@ func (j Job) Expire(k Kind, now time.Time, random float64) Job {
 
 // GiveBack is j when the server stops before its end. The attempt is not the job's fault: it gets one more.
 func (j Job) GiveBack(now time.Time) Job {
-	j.State, j.RunAt, j.MaxAttempts = Queued, now.UnixMilli(), j.MaxAttempts+1
+	j.State, j.RunAt, j.MaxAttempts, j.LastError = Queued, now.UnixMilli(), j.MaxAttempts+1, "given back: the server stopped"
 	return j
 }
 

@@ -80,7 +80,7 @@ func TestEnds(t *testing.T) {
 			"expired for the last time", begun(3).Expire(tried, noon, 0),
 			Job{State: Failed, FinishedAt: after(0), LastError: "attempt 3 of 3 broke off: the process that ran it ended or hung", Attempts: 3, MaxAttempts: 3, RunAt: 1},
 		},
-		{"given back", begun(3).GiveBack(noon), Job{State: Queued, RunAt: after(0), LastError: "before", Attempts: 3, MaxAttempts: 4}},
+		{"given back", begun(3).GiveBack(noon), Job{State: Queued, RunAt: after(0), LastError: "given back: the server stopped", Attempts: 3, MaxAttempts: 4}},
 	} {
 		c.want.ID, c.want.Kind, c.want.Owner = "id", "t", "me"
 		if d := cmp.Diff(c.want, c.got); d != "" {

@@ -50,7 +50,7 @@ const scheduled = "scheduled"
 
 // Next is the order by the clock for one period after now.
 func (k Kind) Next(now time.Time) Job {
-	return Job{Kind: k.Name, Key: scheduled, RunAt: now.Add(k.Every).UnixMilli()}
+	return Job{Kind: k.Name, Key: scheduled, RunAt: now.Add(k.Every).UnixMilli(), MaxAttempts: k.Attempts}
 }
 
 // Repeats reports whether j is ordered by the clock, so that with the beginning of one the next is ordered, whatever
