@@ -56,7 +56,6 @@ CREATE INDEX model_versions_stage ON model_versions (model_id, stage, version) W
 CREATE INDEX model_versions_recent ON model_versions (workspace_id, created_at) WHERE deleted_at = 0;
 CREATE INDEX model_versions_run ON model_versions (run_id);
 CREATE INDEX model_versions_logged ON model_versions (logged_model_id);
-CREATE INDEX model_versions_verified ON model_versions (verified_at, id) WHERE standing = 'pinned';
 
 CREATE TABLE model_version_tags (
   model_id {{key}} NOT NULL,

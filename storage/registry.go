@@ -33,14 +33,22 @@ func versionFields(v *registry.Version) []any {
 
 func scanVersion(row scanner) (v registry.Version, err error) { return v, row(versionFields(&v)...) }
 
+// locked makes a query of a writing transaction keep its rows, so that what it saves is not older than what it read.
+func (t *Tx) locked(alias string) string {
+	if t.writes {
+		return t.db.ForUpdate(alias)
+	}
+	return ""
+}
+
 // ModelNamed finds a model that is not in the trash.
 func (t *Tx) ModelNamed(ctx context.Context, workspace, name string) (registry.Model, error) {
-	return one(ctx, t, scanModel, `SELECT `+modelCols+` FROM registered_models m WHERE m.workspace_id = $1 AND m.name = $2 AND m.deleted_at = 0`, workspace, name)
+	return one(ctx, t, scanModel, `SELECT `+modelCols+` FROM registered_models m WHERE m.workspace_id = $1 AND m.name = $2 AND m.deleted_at = 0`+t.locked("m"), workspace, name)
 }
 
 // ModelByID finds a model, in the trash or not.
 func (t *Tx) ModelByID(ctx context.Context, id string) (registry.Model, error) {
-	return one(ctx, t, scanModel, `SELECT `+modelCols+` FROM registered_models m WHERE m.id = $1`, id)
+	return one(ctx, t, scanModel, `SELECT `+modelCols+` FROM registered_models m WHERE m.id = $1`+t.locked("m"), id)
 }
 
 // AddModel writes a new model.
@@ -280,7 +288,7 @@ func (t *Tx) VersionByID(ctx context.Context, id string) (registry.Version, erro
 func (t *Tx) version(ctx context.Context, cond string, args ...any) (registry.Version, error) {
 	v, err := one(ctx, t, func(row scanner) (v registry.Version, err error) {
 		return v, row(append(versionFields(&v), &v.Manifest)...)
-	}, `SELECT `+versionCols+`, v.manifest FROM `+versionFrom+` WHERE `+cond, args...)
+	}, `SELECT `+versionCols+`, v.manifest FROM `+versionFrom+` WHERE `+cond+t.locked("v"), args...)
 	if err != nil {
 		return v, err
 	}
@@ -452,4 +460,13 @@ func (t *Tx) FindModels(ctx context.Context, workspace, words string, most int) 
 		 WHERE m.workspace_id = $1 AND m.deleted_at = 0 AND `+t.db.Contains("m.name", "$2")+`
 		   AND NOT EXISTS (SELECT 1 FROM registered_model_tags x WHERE x.model_id = m.id AND x.key = $3 AND x.value = 'true')
 		 ORDER BY m.updated_at DESC, m.id LIMIT $4`, workspace, literal(words), registry.PromptTag, most)
+}
+
+// VersionsHeld lists versions that hold files of our own store, in all workspaces and the trash as well, in the order of
+// their ids, with their manifests.
+func (t *Tx) VersionsHeld(ctx context.Context, after string, limit int) ([]registry.Version, error) {
+	return list(ctx, t, func(row scanner) (v registry.Version, err error) {
+		return v, row(append(versionFields(&v), &v.Manifest)...)
+	}, `SELECT `+versionCols+`, v.manifest FROM model_versions v JOIN registered_models m ON m.id = v.model_id
+	     WHERE v.standing = 'pinned' AND v.id > $1 ORDER BY v.id LIMIT $2`, after, limit)
 }

@@ -42,6 +42,15 @@ func (db *DB) NextSeries(i int) string {
 	return "(SELECT COALESCE(MAX(series), 0) + " + strconv.Itoa(i) + " FROM metrics)" // there is one writer
 }
 
+// ForUpdate ends a query whose rows, of the table with an alias, nobody else may change before this transaction ends.
+// SQLite has one writer at a time anyhow.
+func (db *DB) ForUpdate(alias string) string {
+	if db.Engine == Postgres {
+		return " FOR UPDATE OF " + alias
+	}
+	return ""
+}
+
 // InTexts is the condition that column is one of the texts of a JSON list in placeholder. One text of
 // SQL serves every length of list.
 func (db *DB) InTexts(column, placeholder string) string {

@@ -9,6 +9,8 @@
   // ---- The addresses that the MLflow client prints, such as /#/experiments/1/runs/abc, lead to our pages ----
   const printed = /^#\/experiments\/(\w+)(?:\/(runs|models)\/([\w-]+))?/.exec(location.hash);
   const page = { runs: 'runs', models: 'logged-models' };
+  const registered = /^#\/models\/([^/]+)(\/versions\/\d+)?/.exec(location.hash);
+  if (registered) location.replace(`${root.dataset.base}/models/${registered[1]}${registered[2] ?? ''}`);
   if (printed) location.replace(`${root.dataset.base}/${printed[2] ? `${page[printed[2]]}/${printed[3]}` : `experiments/${printed[1]}`}`);
 
   // ---- Live region: what changed, for people who do not see it change ----
