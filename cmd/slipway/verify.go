@@ -38,7 +38,7 @@ func (c verifyModelsCmd) Run(ctx context.Context, s streams) error {
 			broken++
 			word = "BROKEN: " + fault
 		}
-		fmt.Fprintf(s.out, "%s v%d  sha256:%s  %s\n", v.Model, v.Number, v.Digest, word) //nolint:errcheck // the last line says it
+		fmt.Fprintf(s.out, "%s v%d  sha256:%s  %s\n", v.Model, v.Number, v.Digest, word)
 	}); err != nil {
 		return err
 	}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"strings"
 	"time"
 
@@ -112,6 +113,18 @@ func (r *Request) Ctx() context.Context { return r.Request().Context() }
 // Tail is what a path's final * matched, percent-decoded once.
 func (r *Request) Tail() string {
 	return strings.TrimPrefix(r.Request().URL.Path, strings.TrimSuffix(r.Path(), "*"))
+}
+
+// Param is a part of the path, decoded. Echo leaves it encoded where a client encodes more than it must.
+func (r *Request) Param(name string) string {
+	value := r.Context.Param(name)
+	if r.Request().URL.RawPath == "" {
+		return value
+	}
+	if decoded, err := url.PathUnescape(value); err == nil {
+		return decoded
+	}
+	return value
 }
 
 // Identify tells who sent a request and which workspace it selected.

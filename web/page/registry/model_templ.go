@@ -99,7 +99,7 @@ func Model(v ModelView) templ.Component {
 				return templ_7745c5c3_Err
 			}
 			if v.CanWrite {
-				templ_7745c5c3_Err = component.Button(component.ButtonProps{Label: i18n.T(ctx, "registry.edit_aliases"), Icon: "tag", Opens: "aliases"}).Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = component.Button(component.ButtonProps{Label: i18n.T(ctx, "registry.edit_aliases"), Icon: "tag", Opens: "edit-aliases"}).Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
@@ -1496,7 +1496,7 @@ func aliasDialog(model string, f AliasForm, path string) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = component.Button(component.ButtonProps{Label: i18n.T(ctx, "action.cancel"), Closes: "aliases"}).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = component.Button(component.ButtonProps{Label: i18n.T(ctx, "action.cancel"), Closes: "edit-aliases"}).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -1510,7 +1510,7 @@ func aliasDialog(model string, f AliasForm, path string) templ.Component {
 			}
 			return nil
 		})
-		templ_7745c5c3_Err = component.Dialog("aliases", i18n.T(ctx, "registry.edit_aliases"), f.Error != "").Render(templ.WithChildren(ctx, templ_7745c5c3_Var71), templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = component.Dialog("edit-aliases", i18n.T(ctx, "registry.edit_aliases"), f.Error != "").Render(templ.WithChildren(ctx, templ_7745c5c3_Var71), templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

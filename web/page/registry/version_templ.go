@@ -371,7 +371,7 @@ func versionHead(v VersionView) templ.Component {
 			return templ_7745c5c3_Err
 		}
 		if v.CanWrite {
-			templ_7745c5c3_Err = component.Button(component.ButtonProps{Label: i18n.T(ctx, "registry.edit_aliases"), Icon: "tag", Opens: "aliases"}).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = component.Button(component.ButtonProps{Label: i18n.T(ctx, "registry.edit_aliases"), Icon: "tag", Opens: "edit-aliases"}).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
