@@ -223,6 +223,7 @@ func TestMetrics(t *testing.T) {
 	for _, want := range []string{
 		`slipway_http_requests_total{method="GET",route="/api/2.0/mlflow/experiments/get",status="200"} 1`,
 		"slipway_write_queue_length", "slipway_commits_total", "slipway_db_connections_open", `slipway_build_info{`,
+		`slipway_jobs{state="queued"} 0`, `slipway_jobs{state="running"} 0`, `slipway_jobs{state="failed"} 0`, "slipway_jobs_oldest_queued_seconds 0",
 	} {
 		if !strings.Contains(body, want) {
 			t.Errorf("the metrics lack %s", want)

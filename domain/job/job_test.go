@@ -149,3 +149,19 @@ func TestKinds(t *testing.T) {
 		t.Error("the sweep is another")
 	}
 }
+
+func TestWaiting(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		due  int64
+		want time.Duration
+	}{
+		{"nothing is queued", 0, 0},
+		{"overdue", noon.Add(-time.Minute).UnixMilli(), time.Minute},
+		{"not yet", noon.Add(time.Hour).UnixMilli(), 0},
+	} {
+		if got := (Stats{Due: c.due}).Waiting(noon); got != c.want {
+			t.Errorf("%s: %v", c.name, got)
+		}
+	}
+}

@@ -2,6 +2,7 @@ package job
 
 import (
 	"context"
+	"time"
 
 	"github.com/slipway-ml/slipway/domain"
 	"github.com/slipway-ml/slipway/domain/access"
@@ -17,7 +18,15 @@ type Page struct {
 // Stats is how the queue stands.
 type Stats struct {
 	Queued, Running, Failed int64
-	Due                     int64 // the instant at which the longest waiting of the queued wanted to run; 0 = none is queued
+	Due                     int64 // when the longest waiting of the queued is or was to run; 0 = none is queued
+}
+
+// Waiting is for how long the longest waiting job could have run already.
+func (s Stats) Waiting(now time.Time) time.Duration {
+	if s.Due == 0 {
+		return 0
+	}
+	return max(0, now.Sub(time.UnixMilli(s.Due)))
 }
 
 // Tx is what looking after jobs asks of a transaction; *storage.Tx answers.
@@ -27,6 +36,7 @@ type Tx interface {
 	Jobs(ctx context.Context, workspace string, state State, after string, most int) (Page, error)
 	EnqueueJob(ctx context.Context, order Job) error
 	ForgetJob(ctx context.Context, id string) error
+	JobStats(ctx context.Context) (Stats, error) // of all workspaces
 }
 
 // List lists the jobs of the selected workspace; "" as a state means all.
@@ -35,6 +45,14 @@ func List(ctx context.Context, tx Tx, g access.Grant, state State, after string,
 		return Page{}, err
 	}
 	return tx.Jobs(ctx, g.Workspace(), state, after, most)
+}
+
+// Count tells those who watch the server how the queue stands.
+func Count(ctx context.Context, tx Tx, g access.Grant) (Stats, error) {
+	if err := g.Need(access.MetricsRead, g.Workspace()); err != nil {
+		return Stats{}, err
+	}
+	return tx.JobStats(ctx)
 }
 
 // Again orders the work of a failed job once more, in its place.

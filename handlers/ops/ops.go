@@ -3,6 +3,7 @@ package ops
 
 import (
 	"context"
+	"math"
 	"net/http"
 	"runtime"
 	"runtime/debug"
@@ -15,6 +16,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/slipway-ml/slipway/domain/access"
+	"github.com/slipway-ml/slipway/domain/job"
 	"github.com/slipway-ml/slipway/handlers/route"
 	"github.com/slipway-ml/slipway/storage"
 )
@@ -24,6 +26,8 @@ type Metrics struct {
 	registry *prometheus.Registry
 	requests *prometheus.CounterVec
 	seconds  *prometheus.HistogramVec
+	jobs     *prometheus.GaugeVec
+	waiting  prometheus.Gauge
 }
 
 // NewMetrics also reports on db.
@@ -36,10 +40,16 @@ func NewMetrics(db *storage.DB, version string) *Metrics {
 		seconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name: "slipway_http_request_seconds", Help: "Time to answer, by route.", Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 10},
 		}, []string{"method", "route"}),
+		jobs: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "slipway_jobs", Help: "Background jobs: queued, running, and failed for good in the last two weeks.",
+		}, []string{"state"}),
+		waiting: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "slipway_jobs_oldest_queued_seconds", Help: "For how long the longest waiting job could have run already.",
+		}),
 	}
 	build := prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "slipway_build_info", Help: "1, with the version as a label."}, []string{"version", "go"})
 	build.WithLabelValues(version, runtime.Version()).Set(1)
-	m.registry.MustRegister(m.requests, m.seconds, build, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	m.registry.MustRegister(m.requests, m.seconds, m.jobs, m.waiting, build, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	for name, f := range map[string]struct {
 		help string
 		read func() float64
@@ -88,10 +98,26 @@ func Table(m *Metrics) []route.Route {
 		}),
 		route.GET("/readyz", access.Public, ready),
 		route.GET("/metrics", access.MetricsRead, func(r *route.Request) error {
+			m.countJobs(r)
 			handler.ServeHTTP(r.Response(), r.Request())
 			return nil
 		}),
 	}
+}
+
+// countJobs asks the database how the queue stands. The other metrics are there without it.
+func (m *Metrics) countJobs(r *route.Request) {
+	s, err := route.Read(r, func(tx *storage.Tx) (job.Stats, error) { return job.Count(r.Ctx(), tx, r.Grant) })
+	if err != nil {
+		r.Log.WarnContext(r.Ctx(), "counting jobs failed", "error", err.Error())
+		m.jobs.Reset()
+		m.waiting.Set(math.NaN())
+		return
+	}
+	for state, n := range map[job.State]int64{job.Queued: s.Queued, job.Running: s.Running, job.Failed: s.Failed} {
+		m.jobs.WithLabelValues(string(state)).Set(float64(n))
+	}
+	m.waiting.Set(s.Waiting(time.Now()).Seconds())
 }
 
 // ready reports whether requests can be served. It names what is wrong, not why: that is in the log.
