@@ -134,8 +134,12 @@ func writeYAML(v any) ([]byte, error) {
 	return b.Bytes(), e.Close()
 }
 
-// plain takes the flow style of JSON off; names are ours and need no quotes.
+// plain takes the flow style of JSON off; names are ours and need no quotes. Readers of YAML 1.1, as Python's are, know
+// a number with an exponent by its point only.
 func plain(n *yaml.Node) {
+	if n.Style&yaml.DoubleQuotedStyle == 0 && n.ShortTag() == "!!float" && !strings.Contains(n.Value, ".") {
+		n.Value = strings.Replace(n.Value, "e", ".0e", 1)
+	}
 	if n.Kind != yaml.ScalarNode {
 		n.Style &^= yaml.FlowStyle
 	}

@@ -307,6 +307,15 @@ func TestReadmeIsForTheHub(t *testing.T) {
 	if bytes.Contains(readme, []byte("verified: true")) {
 		t.Error("says that Hugging Face verified it")
 	}
+	small, err := Readme(Card{Metrics: []Metric{{Name: "a", Value: -1e-7}, {Name: "b", Value: 1.5e300}, {Name: "c", Value: 1e5}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"value: -1.0e-7\n", "value: 1.5e+300\n", "value: 100000\n"} { // floats in YAML 1.1
+		if !bytes.Contains(small, []byte(want)) {
+			t.Errorf("no %q in\n%s", want, small)
+		}
+	}
 	if _, err := Readme(Card{Metrics: []Metric{{Name: "a", Value: math.NaN()}}}); err == nil {
 		t.Error("NaN was written")
 	}
