@@ -149,6 +149,27 @@ func TestRunsTable(t *testing.T) {
 	}
 }
 
+// A page says what is wrong with a filter in the reader's language and marks the character, a client is told in English.
+func TestRefusedFilterInTheReadersLanguage(t *testing.T) {
+	tm := newTeam(t)
+	tm.run("a", nil, nil, nil)
+	const filter = "tags.città = = 'x'"
+	for lang, want := range map[string]string{
+		"en": "Filter: expected a value in quotes at position 14, found &#34;=&#34;.",
+		"it": "Filtro: atteso un valore tra virgolette alla posizione 14, trovato &#34;=&#34;.",
+	} {
+		a := tm.Do(http.MethodGet, "/experiments/"+tm.experiment+q("filter", filter), "", append([]string{"Accept-Language", lang}, tm.auth...)...)
+		if a.Status != 400 || !strings.Contains(a.Body, want) || !strings.Contains(a.Body, `tags.città = <mark>=</mark> &#39;x&#39;`) {
+			t.Errorf("%s: %d, want %q", lang, a.Status, want)
+		}
+	}
+	body := `{"experiment_ids": ["0"], "filter": "` + filter + `"}`
+	a := tm.Do(http.MethodPost, "/api/2.0/mlflow/runs/search", body, append([]string{"Accept-Language", "it", "Content-Type", "application/json"}, tm.auth...)...)
+	if want := `filter: expected a value in quotes at position 14, found \"=\"`; a.Status != 400 || !strings.Contains(a.Body, want) {
+		t.Errorf("the client is told %d %s, want %s", a.Status, a.Body, want)
+	}
+}
+
 func TestRunsTableGroups(t *testing.T) {
 	tm := newTeam(t)
 	for i, auc := range []any{0.9, 0.8, "NaN"} {

@@ -63,7 +63,7 @@ func newListing(r *route.Request, s runs.State) *listing {
 	l := &listing{r: r, state: s}
 	q, err := tracking.ParseRunQuery(s.Filter, orders(s.Order))
 	if err != nil {
-		l.fault, q = problem(r, err, true), tracking.Query{}
+		l.fault, q = problem(r, err, s.Filter), tracking.Query{}
 	}
 	q.Experiments, q.View, q.Limit, q.After = []string{s.Experiment}, views[s.View], s.Limit, s.Token
 	q.Filter = search.All(q.Filter, chips(s)...)
