@@ -170,6 +170,31 @@ func TestRefusedFilterInTheReadersLanguage(t *testing.T) {
 	}
 }
 
+// What completion is told stands in place of the part that was typed, quoted and closed.
+func TestValuesForCompletion(t *testing.T) {
+	tm := newTeam(t)
+	for i, model := range []string{"it's", "it's", "Italy", "other"} {
+		tm.run(strings.Repeat("x", i+1), pairs{"the model": model}, nil, nil)
+	}
+	for filter, want := range map[string]string{
+		"status = 'FINISHED' AND params.`the model` = 'it": `{"part":"'it","values":["'it''s' ","'Italy' "]}`,
+		`params."the model" != "`:                          `{"part":"\"","values":["'it''s' ","'Italy' ","'other' "]}`,
+		"run_id IN ('no-run":                               `{"part":"'no-run","values":[]}`,
+		"params.`the model` LIKE '":                        `{"part":"'","values":[]}`,
+		"metrics.m > '":                                    `{"part":"","values":[]}`,
+		"params.a = 'x'":                                   `{"part":"","values":[]}`,
+		"":                                                 `{"part":"","values":[]}`,
+	} {
+		a := tm.Do(http.MethodGet, "/experiments/"+tm.experiment+"/values"+q("filter", filter), "", tm.auth...)
+		if a.Status != 200 || strings.TrimSpace(a.Body) != want {
+			t.Errorf("%s: %d %s, want %s", filter, a.Status, a.Body, want)
+		}
+	}
+	if a := tm.Do(http.MethodGet, "/experiments/999/values"+q("filter", "params.a = '"), "", tm.auth...); a.Status != 404 {
+		t.Errorf("no experiment: %d", a.Status)
+	}
+}
+
 func TestRunsTableGroups(t *testing.T) {
 	tm := newTeam(t)
 	for i, auc := range []any{0.9, 0.8, "NaN"} {

@@ -148,6 +148,7 @@ type parser struct {
 	lex     lexer
 	t       token
 	clauses int
+	now     *Clause // whose value is next
 }
 
 func (l *Language) parser(what domain.Word, text string) (*parser, error) {
@@ -179,6 +180,25 @@ func (p *parser) advance() (err error) {
 // expected refuses what stands where something else must: a domain.Word, or text of the language itself.
 func (p *parser) expected(what any) error {
 	return fail(p.t.pos, "expected", "%s: expected %s at position %d, found %s", p.lex.what, what, p.t.pos, p.t.said())
+}
+
+// Unfinished is the comparison with a text that somebody is writing at the end of a filter: its key, its operator, and
+// in Str what of the value is there. The quote of the value opens at byte at. ok is false where there is none.
+func (l *Language) Unfinished(filter string) (c Clause, at int, ok bool) {
+	p, err := l.parser(theFilter, filter)
+	if err == nil {
+		_, err = p.or(0)
+	}
+	if e := domain.As(err); e == nil || e.Key != "search.unclosed" || p.now == nil {
+		return c, 0, false
+	}
+	c = *p.now
+	at, _ = Position(err)
+	mark := filter[at : at+1]
+	c.Str = strings.ReplaceAll(filter[at+1:], mark+mark, mark)
+	kind := l.kind(c.Entity, c.Key)
+	valued := kind != number && c.Op != IsNull && c.Op != NotNull && slices.Contains(operators[kind], c.Op)
+	return c, at, valued && mark != "`"
 }
 
 // ParseFilter reads a filter. A blank one is nil. Errors are of kind Invalid and have a Position.
@@ -266,6 +286,7 @@ func (p *parser) clause() (Expr, error) {
 		return nil, err
 	}
 	c := Clause{Entity: entity, Key: key, Pos: pos}
+	p.now = &c
 	kind, at := p.l.kind(entity, key), p.t.pos
 	if c.Op, err = p.op(); err != nil {
 		return nil, err
@@ -355,6 +376,7 @@ func (p *parser) text(of any) (string, error) {
 		return "", p.expected(say("value", "a value in quotes"))
 	}
 	s := p.t.text
+	p.now = nil
 	return s, p.advance()
 }
 
@@ -369,6 +391,7 @@ func (p *parser) number(key string) (float64, error) {
 // list reads ('a', 'b'). A comma may follow the last value: upstream reads lists as Python's tuples, and
 // clients write tuples of one that way.
 func (p *parser) list() ([]string, error) {
+	now := p.now
 	if err := p.symbol("("); err != nil {
 		return nil, err
 	}
@@ -384,6 +407,7 @@ func (p *parser) list() ([]string, error) {
 		if !p.t.symbol(",") {
 			return out, p.symbol(")")
 		}
+		p.now = now
 		if err := p.advance(); err != nil {
 			return nil, err
 		}

@@ -106,7 +106,7 @@ func (c Clause) String() string {
 	case In, NotIn:
 		quoted := make([]string, len(c.List))
 		for i, v := range c.List {
-			quoted[i] = quote(v)
+			quoted[i] = Quote(v)
 		}
 		return s + " (" + strings.Join(quoted, ", ") + ")"
 	default:
@@ -114,7 +114,7 @@ func (c Clause) String() string {
 	if c.Numeric {
 		return s + " " + strconv.FormatFloat(c.Num, 'g', -1, 64)
 	}
-	return s + " " + quote(c.Str)
+	return s + " " + Quote(c.Str)
 }
 
 // qualified is a key as a filter names it, quoted if it is not one plain word. Attributes are plain words.
@@ -133,7 +133,8 @@ func qualified(e Entity, key string) string {
 	return string(e) + "s." + key
 }
 
-func quote(s string) string { return "'" + strings.ReplaceAll(s, "'", "''") + "'" }
+// Quote is s as a value of the language.
+func Quote(s string) string { return "'" + strings.ReplaceAll(s, "'", "''") + "'" }
 
 // Order is one key of an order.
 type Order struct {

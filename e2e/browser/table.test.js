@@ -75,6 +75,43 @@ test('the filter completes keys and words', async () => {
   assert.equal(await input.inputValue(), 'params.`feature set` ', 'Escape closes the options and keeps the text');
 });
 
+test('the filter completes values, quoted as they must be', async () => {
+  const some = await api.experiment('words');
+  for (const team of ["it's ours", 'risk', 'risk', 'growth']) await api.run(some, `by ${team}`, { user: 'noor', params: { 'feature set': team } });
+  await page.goto(`${server.url}/experiments/${some}`);
+  const input = page.locator('#filter-query');
+  const options = page.getByRole('option');
+  const offered = async (...want) => {
+    await options.filter({ hasText: want.at(-1) }).waitFor();
+    assert.deepEqual((await options.allInnerTexts()).map((o) => o.trim()), want);
+  };
+  await input.pressSequentially("params.`feature set` = '");
+  await offered("'risk'", "'growth'", "'it''s ours'");
+  await bothThemes('values');
+  await input.pressSequentially("IT'");
+  await options.filter({ hasText: 'growth' }).waitFor({ state: 'detached' });
+  assert.equal(await options.count(), 0, 'the value is closed');
+  await input.press('Backspace');
+  await offered("'it''s ours'");
+  await page.keyboard.press('ArrowDown');
+  await page.keyboard.press('Enter');
+  assert.equal(await input.inputValue(), "params.`feature set` = 'it''s ours' ");
+  await options.filter({ hasText: 'AND' }).waitFor();
+  await page.keyboard.press('Escape');
+  await page.keyboard.press('Enter');
+  await page.waitForFunction(() => document.querySelectorAll('#selection tbody tr').length === 1);
+  await input.fill("user_id != 'n");
+  await offered("'noor'");
+  await input.fill("run_name = 'by risk' OR run_id IN ('x', \"nothing");
+  await page.locator('#filter-complete').waitFor({ state: 'hidden' });
+  await input.fill("status = 'FA' AND run_name = 'x'");
+  await input.evaluate((e) => e.setSelectionRange(11, 11));
+  await input.press('Control+ ');
+  await offered("'FINISHED'");
+  await options.first().click();
+  assert.equal(await input.inputValue(), "status = 'FINISHED' AND run_name = 'x'", 'the rest of the value is replaced, not doubled');
+});
+
 test('typing right after the page was refreshed is answered, however late', async () => {
   await go();
   const input = page.locator('#filter-query');

@@ -26,6 +26,7 @@ var runsPages = []route.Route{
 	route.GET("/experiments/:id", access.RunRead, listRuns),
 	route.GET("/experiments/:id/columns", access.RunRead, pickColumns),
 	route.GET("/experiments/:id/keys", access.RunRead, listKeys),
+	route.GET("/experiments/:id/values", access.RunRead, listValues),
 	route.GET("/experiments/:id/export", access.RunRead, exportRuns),
 	route.POST("/experiments/:id/views", access.ViewWrite, saveView),
 	route.POST("/experiments/:id/views/:view/delete", access.ViewWrite, deleteView),
@@ -472,7 +473,7 @@ func (l *listing) groupRows() []runs.GroupRow {
 
 // groupURL leads to the runs of a group.
 func (l *listing) groupURL(g tracking.Group) string {
-	condition := runs.KeyName(l.state.Group) + " = '" + strings.ReplaceAll(g.Value, "'", "''") + "'"
+	condition := runs.KeyName(l.state.Group) + " = " + search.Quote(g.Value)
 	if g.Missing {
 		condition = runs.KeyName(l.state.Group) + " IS NULL"
 	}
@@ -596,6 +597,37 @@ func listKeys(r *route.Request) error {
 		names[i] = k.Kind + "s." + k.Name
 	}
 	return r.JSON(http.StatusOK, names)
+}
+
+// listValues answers completion as JSON: values for the comparison that filter, the text before the caret, ends in.
+// Each is written as the language wants it, to stand in place of the part that is there.
+func listValues(r *route.Request) error {
+	const most = 30
+	filter := r.QueryParam("filter")
+	out := struct {
+		Part   string   `json:"part"`
+		Values []string `json:"values"`
+	}{Values: []string{}}
+	c, at, ok := search.Runs.Unfinished(filter)
+	values, err := route.Read(r, func(tx *storage.Tx) ([]string, error) {
+		if !ok {
+			return nil, r.Grant.Need(access.RunRead, r.Grant.Workspace())
+		}
+		return tracking.ValuesOf(r.Ctx(), tx, r.Grant, r.Param("id"), c, most)
+	})
+	if err != nil {
+		return err
+	}
+	if ok {
+		out.Part = filter[at:]
+	}
+	for _, v := range values {
+		if v = search.Quote(v); c.Op == search.Eq || c.Op == search.Ne {
+			v += " " // what may follow is offered next
+		}
+		out.Values = append(out.Values, v)
+	}
+	return r.JSON(http.StatusOK, out)
 }
 
 // more is a grant for another permission than the route's, for pages that show several kinds of things.
