@@ -195,6 +195,25 @@ func TestValuesForCompletion(t *testing.T) {
 	}
 }
 
+// The address may tick runs, of this experiment only; a view that opens by itself keeps them.
+func TestTickedByTheAddress(t *testing.T) {
+	tm := newTeam(t)
+	a, b := tm.run("a", nil, nil, nil), tm.run("bb", nil, nil, nil)
+	strange := tm.call("runs/create", map[string]any{"experiment_id": "0"})["run"].(map[string]any)["info"].(map[string]any)["run_id"].(string)
+	body := tm.table(q("selected", b, "selected", strange, "selected", "'")).Body
+	if !strings.Contains(body, `data-ticked="`+b+`"`) || !strings.Contains(body, `value="`+b+`" checked`) || strings.Contains(body, `value="`+a+`" checked`) {
+		t.Error("not the one run of this experiment is ticked")
+	}
+	if regexp.MustCompile(`href="[^"]*selected=`).MatchString(tm.table(q("selected", b, "limit", "100")).Body) {
+		t.Error("a link of the page ticks again")
+	}
+	tm.Do(http.MethodPost, "/experiments/"+tm.experiment+"/views", url.Values{"name": {"mine"}, "standard": {"1"}, "query": {"limit=100"}}.Encode(),
+		append([]string{"Content-Type", "application/x-www-form-urlencoded"}, tm.auth...)...)
+	if to := tm.table(q("selected", b)).Header.Get("Location"); !strings.Contains(to, "saved=") || !strings.HasSuffix(to, "&selected="+b) {
+		t.Errorf("the view opens at %q", to)
+	}
+}
+
 func TestRunsTableGroups(t *testing.T) {
 	tm := newTeam(t)
 	for i, auc := range []any{0.9, 0.8, "NaN"} {

@@ -284,6 +284,46 @@ test('what is ticked on two pages is tagged, then thrown away', async () => {
   assert.deepEqual(left.map((r) => r.info.run_id).sort(), [made[0].id, made[41].id].sort());
 });
 
+test('compare one run with another: the table begins with it ticked', async () => {
+  const [first, second] = [runs[40], runs[41]];
+  await page.goto(`${server.url}/runs/${first.id}`);
+  await page.getByRole('link', { name: 'Compare' }).click();
+  await page.waitForURL('**/experiments/*');
+  await ticked('1 selected');
+  assert.ok(await box('run-40').isChecked());
+  assert.equal(await page.locator('tr.is-selected').count(), 1);
+  assert.equal(query().has('selected'), false, 'the address is that of the table');
+  await bothThemes('one run to be compared');
+  await box('run-41').click();
+  await ticked('2 selected');
+  await page.getByRole('button', { name: 'Compare' }).click();
+  await page.waitForURL('**/compare?*');
+  assert.deepEqual(query().getAll('run'), [first.id, second.id]);
+  await page.goBack();
+  await ticked('2 selected');
+  await box('run-40').click();
+  await page.reload();
+  await ticked('1 selected');
+  assert.equal(await box('run-40').isChecked(), false, 'what was unticked is not ticked again');
+  // Of another page, and beside those that are ticked; what is not here is nobody's.
+  await go(`?selected=${runs[0].id}&selected=${runs[1].id}&selected=no-run`);
+  await ticked('3 selected');
+  await page.getByRole('link', { name: 'Next' }).click();
+  await page.waitForURL('**token=*');
+  await ticked('3 selected');
+  assert.ok(await box('run-00').isChecked() && await box('run-01').isChecked());
+  await box('run-00').click();
+  await page.getByRole('link', { name: 'First', exact: true }).click();
+  await ticked('2 selected');
+  const plain = await open(browser, { javaScriptEnabled: false });
+  await plain.page.goto(`${server.url}/experiments/${experiment}?selected=${first.id}&selected=${second.id}`);
+  assert.equal(await plain.page.locator('#selection tbody input:checked').count(), 2);
+  await plain.page.getByRole('button', { name: 'Compare' }).click();
+  assert.equal(await plain.page.locator('h1').innerText(), 'Compare 2 runs');
+  plain.clean('without scripts');
+  await plain.close();
+});
+
 test('by keyboard: j, k, x and c', async () => {
   await go();
   const all = await names();

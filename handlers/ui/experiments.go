@@ -162,7 +162,7 @@ func pager(r *route.Request, next, path, part string) component.PagerProps {
 	with := func(token string) string {
 		q := url.Values{}
 		for k, vs := range r.QueryParams() {
-			if k != "token" && len(vs) > 0 && vs[0] != "" {
+			if k != "token" && k != "selected" && len(vs) > 0 && vs[0] != "" {
 				q[k] = vs
 			}
 		}

@@ -53,7 +53,8 @@ type listing struct {
 	children   map[string]int
 	groups     []tracking.Group
 	trends     map[string][]float64
-	best       string // id of the best run
+	best       string   // id of the best run
+	ticked     []string // the runs of this experiment that the address ticks
 	views      []tracking.SavedView
 	names      map[string]string
 	trash      bool
@@ -118,16 +119,38 @@ func listRuns(r *route.Request) error {
 		return err
 	}
 	if v, ok := tracking.StandardView(l.views); ok && l.state.Plain() && r.Request().Header.Get("HX-Target") == "" {
-		return see(r, viewURL(v))
+		u := viewURL(v)
+		if len(l.selected()) > 0 {
+			u += "&" + url.Values{"selected": l.selected()}.Encode()
+		}
+		return see(r, u)
 	}
 	v := l.view()
 	v.Took = time.Since(began)
 	return r.Render(filterStatus(r, v.Problem), runs.List(v))
 }
 
+// selected are the runs that the address ticks. It does so once: they are no part of State, and no link keeps them.
+func (l *listing) selected() []string { return l.r.QueryParams()["selected"] }
+
+// findTicked looks up which of the selected are runs of this experiment, on whichever page of it.
+func (l *listing) findTicked(tx *storage.Tx) error {
+	ids := l.selected()
+	found, err := tracking.RunsByID(l.r.Ctx(), tx, l.r.Grant, ids[:min(tracking.MaxCompared, len(ids))])
+	for _, run := range found {
+		if run.ExperimentID == l.experiment.ID {
+			l.ticked = append(l.ticked, run.ID)
+		}
+	}
+	return err
+}
+
 // find reads what the table shows.
 func (l *listing) find(tx *storage.Tx) (err error) {
 	ctx, g := l.r.Ctx(), l.r.Grant
+	if err := l.findTicked(tx); err != nil {
+		return err
+	}
 	if l.uses, l.newest, err = tracking.ColumnUses(ctx, tx, g, l.state.Experiment); err != nil {
 		return err
 	}
@@ -305,7 +328,7 @@ func (l *listing) findGroups(tx *storage.Tx) (err error) {
 func (l *listing) view() runs.ListView {
 	r, e := l.r, l.experiment
 	v := runs.ListView{
-		State: l.state, Problem: l.fault, Columns: l.columns, Total: l.activity.Runs, TrackingURI: r.Absolute(""),
+		State: l.state, Ticked: l.ticked, Problem: l.fault, Columns: l.columns, Total: l.activity.Runs, TrackingURI: r.Absolute(""),
 		CanWrite: may(r, access.RunWrite), CanDelete: may(r, access.RunDelete),
 		FirstUse: len(l.page.Items) == 0 && l.state.Plain() && !l.trash && l.fault.Message == "",
 	}

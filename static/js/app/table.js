@@ -38,6 +38,16 @@
     keep(ids);
     paint();
   };
+  // Runs that the address names join those that are ticked, once: the address without them is the page from then on.
+  const join = () => {
+    const runs = $('[data-ticked]');
+    if (!runs) return;
+    keep(new Set([...load(), ...runs.dataset.ticked.split(' ')]));
+    delete runs.dataset.ticked;
+    const url = new URL(location.href);
+    url.searchParams.delete('selected');
+    history.replaceState(history.state, '', url);
+  };
   let last; // the run where a range begins: its row may be written anew meanwhile
   document.addEventListener('click', (event) => {
     const box = event.target.closest?.('#selection input[name="run"]');
@@ -226,8 +236,9 @@
     for (const id of ['picked', 'picker-found']) $(`#${id}`, form).replaceWith($(`#${id}`, page));
   });
 
-  document.addEventListener('htmx:afterSettle', () => { paint(); queries(); });
+  document.addEventListener('htmx:afterSettle', () => { join(); paint(); queries(); });
   document.addEventListener('slipway:refreshed', paint);
   addEventListener('pageshow', () => { paint(); queries(); });
+  join();
   paint();
 })();
