@@ -223,22 +223,30 @@ const slipwayChart = {
       { type: 'scatter', symbolSize: 10, data: given.groups.flatMap((g, i) => dots(t, g.dots, (d) => [i, d.y])) },
     ],
   });
-  // What a run does not have goes through a lane of its own below the axis, marked —.
+  // What a run does not have goes through a lane of its own below the axis, marked —. Texts are places on an axis of
+  // numbers too: on one of categories a dragged range loses its width.
   const laneOf = (a, values) => {
-    if (a.categories) return { type: 'category', data: a.missing ? ['—', ...a.categories] : a.categories, lane: 0, shift: a.missing ? 1 : 0 };
+    if (a.categories) {
+      const names = a.missing ? ['—', ...a.categories] : a.categories;
+      const label = { customValues: names.map((_, i) => i), hideOverlap: true };
+      return { type: 'value', min: -0.5, max: names.length - 0.5, lane: 0, shift: names.length - a.categories.length, names, axisLabel: label };
+    }
     const known = values.filter((v) => v !== null);
     const low = Math.min(...known);
     const high = Math.max(...known);
     const room = (high - low) || Math.abs(high) || 1;
-    if (!a.missing) return { type: 'value', scale: true, ...(high === low ? { min: low - room / 2, max: high + room / 2 } : {}) };
+    if (!a.missing) return { type: 'value', scale: true, lane: low, ...(high === low ? { min: low - room / 2, max: high + room / 2 } : {}) };
     const lane = low - room * 0.2;
     const ticks = known.length ? [lane, ...new Set([low, (low + high) / 2, high])] : [lane];
     return { type: 'value', min: lane, max: known.length ? high + (high === low ? room / 2 : 0) : lane + 1, lane, shift: 0, axisLabel: { customValues: ticks, formatter: (v) => (v === lane ? '—' : rough(v)) } };
   };
-  const parallel = (given, t) => {
-    const lanes = given.axes.map((a, i) => laneOf(a, given.runs.map((r) => r.values[i])));
+  const dragged = (color) => ({ color, borderColor: color, borderWidth: 1, opacity: 0.2 });
+  const lanesOf = (given) => given.axes.map((a, i) => laneOf(a, given.runs.map((r) => r.values[i])));
+  const parallel = (given, t, width) => {
+    const lanes = lanesOf(given);
+    const letters = Math.max(4, Math.min(18, (width - 150) / Math.max(1, lanes.length - 1) / 7 - 2)); // fit between two axes
+    const named = (names) => (v) => { const name = names[v] ?? ''; return name.length > letters ? `${name.slice(0, letters - 1)}…` : name; };
     const label = { color: t.text2, fontSize: 11, backgroundColor: t.surface, padding: [1, 3], borderRadius: 3 };
-    const cut = (v) => (String(v).length > 16 ? `${String(v).slice(0, 15)}…` : v);
     return {
       ...base(t, given.runs.length > 1),
       tooltip: { ...tooltip(t), trigger: 'item', formatter: ({ seriesIndex }) => { const r = given.runs[seriesIndex]; return [inRich(r.name), ...given.axes.map((a, i) => `${inRich(a.name)}: ${r.values[i] === null ? '—' : a.categories ? inRich(a.categories[r.values[i]].slice(0, 60)) : plain(r.values[i])}`)].join('\n'); } },
@@ -246,10 +254,10 @@ const slipwayChart = {
         left: 60, right: 90, top: 70, bottom: 30,
         parallelAxisDefault: {
           nameTextStyle: { color: t.text, fontSize: 12, fontWeight: 600, width: 110, overflow: 'truncate' }, nameGap: 14, axisLine: { lineStyle: { color: t.axis } }, axisTick: { show: false }, splitNumber: 4,
-          areaSelectStyle: { color: t.accent, borderColor: t.accent, opacity: 0.2, width: 18 },
+          areaSelectStyle: { ...dragged(t.accent), width: 18 },
         },
       },
-      parallelAxis: lanes.map(({ lane, shift, ...a }, dim) => ({ dim, name: given.axes[dim].name, ...a, axisLabel: { ...label, formatter: a.type === 'value' ? rough : cut, ...a.axisLabel } })),
+      parallelAxis: lanes.map(({ lane, shift, names, ...a }, dim) => ({ dim, name: given.axes[dim].name, ...a, axisLabel: { ...label, formatter: names ? named(names) : rough, ...a.axisLabel } })),
       series: given.runs.map((r) => ({
         type: 'parallel', name: r.name, progressive: 0, inactiveOpacity: 0.1, activeOpacity: 1,
         lineStyle: { width: 2.5, color: t.colors[r.color % 10], opacity: 1, type: DASH[r.color % DASH.length] }, itemStyle: { color: t.colors[r.color % 10] },
@@ -258,13 +266,65 @@ const slipwayChart = {
     };
   };
   const plots = { scatter, box, parallel };
+
+  // ---- Ranges dragged along axes. The address has each as axis:low:high, the ends as numbers or texts, none for — ----
+  const RANGE = 'range';
+  const rangeText = (a, lane, [low, high]) => {
+    let ends = [low, high].map((v) => (a.missing && v <= lane.lane ? '' : String(Number(v.toPrecision(6)))));
+    if (lane.names) {
+      const [from, to] = [Math.max(0, Math.ceil(low)), Math.min(lane.names.length - 1, Math.floor(high))];
+      if (from > to) return undefined; // between two texts
+      ends = [from, to].map((i) => (i < lane.shift ? '' : lane.names[i]));
+    }
+    return [a.id, ...ends].map(encodeURIComponent).join(':');
+  };
+  const rangeEnds = (lane, low, high) => {
+    if (!lane.names) return [low, high].map((v) => (v === '' ? lane.lane : Number(v)));
+    const [from, to] = [low, high].map((name) => (name === '' ? lane.shift - 1 : lane.names.indexOf(name, lane.shift)));
+    return from < 0 || to < from ? [NaN] : [from - 0.35, to + 0.35];
+  };
+  const ranges = () => new URLSearchParams(location.search).getAll(RANGE);
+  const decoded = (text) => text.split(':').map((part) => { try { return decodeURIComponent(part); } catch { return ''; } });
+  // brush drags the ranges of the address; one that these runs do not have is left out.
+  const brush = (chart, given) => {
+    const all = ranges().map(decoded);
+    lanesOf(given).forEach((lane, parallelAxisIndex) => {
+      const intervals = all.filter(([id, , high]) => id === given.axes[parallelAxisIndex].id && high !== undefined)
+        .map(([, low, high]) => rangeEnds(lane, low, high)).filter((ends) => ends.every(Number.isFinite));
+      if (intervals.length) chart.dispatchAction({ type: 'axisAreaSelect', parallelAxisIndex, intervals });
+    });
+    chart.resize(); // an axis draws what its own act dragged with the next change only
+    tint(chart);
+  };
+  // tint gives ranges their look again: the library forgets it when it draws one anew.
+  const tint = (chart) => {
+    const { color: fill, borderColor: stroke, borderWidth: lineWidth, opacity } = dragged(token('--accent'));
+    chart.getZr().storage.traverse((shape) => {
+      const cover = shape.__brushOption && shape.childAt(0);
+      if (cover && cover.style.fill !== fill) cover.setStyle({ fill, stroke, lineWidth, opacity });
+    });
+  };
+  let writing;
+  const writeRanges = (element, chart, given) => {
+    clearTimeout(writing);
+    writing = setTimeout(() => { // a hand drags more often than a browser lets an address change
+      if (!element.isConnected || drawn.get(element)?.chart !== chart) return;
+      const url = new URL(location.href);
+      url.searchParams.delete(RANGE);
+      lanesOf(given).forEach((lane, i) => chart.getModel().getComponent('parallelAxis', i).activeIntervals
+        .map((ends) => rangeText(given.axes[i], lane, ends)).forEach((text) => { if (text) url.searchParams.append(RANGE, text); }));
+      if (url.href !== location.href) history.replaceState(history.state, '', url);
+    }, 150);
+  };
   // narrowed says which runs lie in all the ranges that were dragged.
   const narrowed = (element, chart, given) => {
     const note = $('[data-chart-kept]');
     if (!note) return;
+    writeRanges(element, chart, given);
     const all = chart.getModel().getSeries();
     const kept = given.runs.filter((_, i) => all[i].getRawIndicesByActiveState('active').length);
     const free = all.every((series) => series.getRawIndicesByActiveState('normal').length);
+    $('[data-chart-reset]').hidden = free;
     note.textContent = free ? '' : note.dataset.chartKept.replace('{n}', kept.length).replace('{all}', given.runs.length).replace('{names}', () => kept.map((r) => r.name).join(', ') || '—');
   };
 
@@ -316,10 +376,16 @@ const slipwayChart = {
     if (!text) return;
     const given = JSON.parse(text.textContent);
     const chart = start(element, !given.kind);
-    const option = (t) => (plots[given.kind] ?? dress)(given, t);
-    chart.setOption(option(theme()));
-    drawn.set(element, { chart, again: (t) => chart.setOption(option(t), true) });
-    if (given.kind === 'parallel') chart.on('axisareaselected', () => narrowed(element, chart, given));
+    const again = (t) => {
+      chart.setOption((plots[given.kind] ?? dress)(given, t, element.clientWidth), true);
+      if (given.kind === 'parallel') brush(chart, given);
+    };
+    drawn.set(element, { chart, again });
+    if (given.kind === 'parallel') {
+      chart.on('axisareaselected', () => { narrowed(element, chart, given); tint(chart); });
+      chart.on('rendered', () => tint(chart));
+    }
+    again(theme());
   };
   const show = (element, data) => {
     const card = element.closest('.chart-card');
@@ -436,9 +502,11 @@ const slipwayChart = {
   // Links and forms of the page itself keep what the controls say now.
   document.addEventListener('htmx:configRequest', (event) => {
     const { detail } = event;
-    if (!controls() || !detail.boosted || detail.verb !== 'get') return;
+    if (!detail.boosted || detail.verb !== 'get') return;
     const url = new URL(detail.path, location.href);
     if (url.pathname !== location.pathname) return;
+    if ($('[data-chart-kept]')) keepRanges(detail, url);
+    if (!controls()) return;
     const all = chosen();
     if (detail.elt.matches('form')) {
       for (const name of STATE) if (all[name]) detail.parameters[name] = all[name]; else delete detail.parameters[name];
@@ -446,6 +514,18 @@ const slipwayChart = {
       detail.path = stated(detail.path).href.slice(location.origin.length);
     }
   });
+
+  // The ranges of axes that are no longer shown go.
+  const keepRanges = (detail, url) => {
+    if (detail.elt.matches('form')) {
+      detail.parameters[RANGE] = ranges();
+      return;
+    }
+    const axes = url.searchParams.getAll('axis');
+    url.searchParams.delete(RANGE);
+    ranges().filter((text) => !axes.length || axes.includes(decoded(text)[0])).forEach((text) => url.searchParams.append(RANGE, text));
+    detail.path = url.href.slice(location.origin.length);
+  };
 
   // ---- Zoom: drag across the plot, or turn the wheel with Ctrl; a double click shows everything again ----
   const dragging = (chart) => {
@@ -573,6 +653,11 @@ const slipwayChart = {
       event.preventDefault();
       act(button.closest('.chart-card'), button);
     }
+  });
+  document.addEventListener('click', (event) => {
+    if (!event.target.closest?.('[data-chart-reset]')) return;
+    drawn.forEach(({ chart }) => { chart.dispatchAction({ type: 'axisAreaSelect', intervals: [] }); chart.resize(); });
+    $('[data-chart-table]').focus(); // the button is gone
   });
   document.addEventListener('keydown', (event) => { // what is a button by its role answers to the space bar too
     if (event.key === ' ' && event.target.matches?.('a[data-chart-rows]')) { event.preventDefault(); event.target.click(); }
