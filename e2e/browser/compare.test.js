@@ -170,6 +170,46 @@ test('new points come in place: zoom, hidden curves and the scroll stay', async 
   await s.close();
 });
 
+test('charts are drawn one after the other, each once, when the page is painted', async () => {
+  const s = await open(browser);
+  const { page } = s;
+  await page.addInitScript(() => { // notes in order what is drawn, and where the browser had its turn
+    window.noted = [];
+    const next = window.scheduler.yield.bind(window.scheduler);
+    window.scheduler.yield = () => { window.noted.push('turn'); return next(); };
+    document.addEventListener('load', ({ target }) => {
+      if (!target.src?.includes('echarts')) return;
+      window.noted.push(performance.getEntriesByName('first-contentful-paint').length ? 'painted' : 'blank');
+      const { init } = window.echarts;
+      window.echarts.init = (...given) => {
+        const chart = init(...given);
+        for (const act of ['setOption', 'resize']) {
+          const as = chart[act].bind(chart);
+          chart[act] = (...options) => { window.noted.push(act); as(...options); };
+        }
+        return chart;
+      };
+    }, true);
+  });
+  await page.goto(address(runs.slice(0, 3)));
+  await views(page);
+  await settled(page);
+  const charts = await page.locator('.chart canvas').count();
+  const noted = () => page.evaluate(() => window.noted.splice(0));
+  const drawings = (all) => all.filter((w) => w !== 'turn');
+  const first = await noted();
+  assert.ok(charts >= 4, `${charts} charts`);
+  assert.deepEqual(drawings(first), ['painted', ...Array.from({ length: charts + 2 }, () => 'setOption')], 'the first of a page in three steps');
+  assert.doesNotMatch(first.join(' '), /setOption setOption/, 'two charts in one turn');
+  await page.emulateMedia({ colorScheme: 'dark' });
+  await page.waitForFunction((n) => window.noted.filter((w) => w === 'setOption').length === n, charts);
+  assert.doesNotMatch((await noted()).join(' '), /setOption setOption/, 'all charts in the other theme at once');
+  await page.setViewportSize(narrow);
+  await until(async () => (await noted()).includes('resize'), 'a chart fits a narrow window');
+  s.clean('one by one');
+  await s.close();
+});
+
 test('a card shows its table, enlarges, and comes as a file', async () => {
   const s = await open(browser, { acceptDownloads: true });
   const { page } = s;

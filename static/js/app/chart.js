@@ -49,12 +49,13 @@ const slipwayChart = {
   document.head.append(probe);
   const token = (name) => { probe.style.color = `var(${name})`; return getComputedStyle(probe).color; };
 
-  const theme = () => ({
+  let look; // read once a theme: each token costs the browser a calculation
+  const theme = () => look ??= {
     colors: Array.from({ length: 10 }, (_, i) => token(`--chart-${i + 1}`)),
     text: token('--text'), text2: token('--text-2'), label: token('--chart-label'), axis: token('--chart-axis'), accent: token('--accent'),
     grid: token('--chart-grid'), surface: token('--surface'), raised: token('--surface-raised'), border: token('--border'), neutral: token('--neutral-solid'),
     font: getComputedStyle(document.body).fontFamily,
-  });
+  };
 
   // ---- Words and numbers ----
   const lang = root.lang || 'en';
@@ -179,8 +180,9 @@ const slipwayChart = {
   };
   const curves = (data, how, t, hidden) => {
     const several = data.series.length > 1;
-    const points = data.series.reduce((n, s) => n + s.points.length, 0);
-    const ends = points > 1 || data.from !== null ? { min: data.from ?? 'dataMin', max: data.to ?? 'dataMax' } : { min: ({ min }) => min - 1, max: ({ max }) => max + 1 };
+    const xs = data.series.flatMap(({ points }) => (points.length ? [points[0][0], points.at(-1)[0]] : []));
+    const around = Math.min(...xs) === Math.max(...xs) && data.from === null ? { time: 60_000 }[data.x] ?? 1 : 0; // all in one place: it is the middle
+    const ends = around ? { min: ({ min }) => min - around, max: ({ max }) => max + around } : { min: data.from ?? 'dataMin', max: data.to ?? 'dataMax' };
     return {
       ...base(t, several),
       tooltip: { ...tooltip(t), trigger: 'axis', formatter: about(data, how, hidden), axisPointer: { type: 'line', lineStyle: { color: t.label, type: [3, 3] } } },
@@ -288,6 +290,7 @@ const slipwayChart = {
   // brush drags the ranges of the address; one that these runs do not have is left out.
   const brush = (chart, given) => {
     const all = ranges().map(decoded);
+    if (!all.length) return;
     lanesOf(given).forEach((lane, parallelAxisIndex) => {
       const intervals = all.filter(([id, , high]) => id === given.axes[parallelAxisIndex].id && high !== undefined)
         .map(([, low, high]) => rangeEnds(lane, low, high)).filter((ends) => ends.every(Number.isFinite));
@@ -353,8 +356,29 @@ const slipwayChart = {
   const DATA = ['x', 'from', 'to', 'group', 'band'];
   const source = (element) => (controls() ? stated(element.dataset.chartSrc, DATA) : new URL(element.dataset.chartSrc, location.href));
 
+  // ---- One chart after the other: what somebody presses meanwhile is not kept waiting for all of them ----
+  const pause = () => window.scheduler?.yield?.() ?? new Promise((go) => { setTimeout(go); });
+  const queue = new Map(); // element → what draws it, the first to come first
+  let working = false;
+  const inTurn = async (element, act) => {
+    queue.set(element, act);
+    if (working) return;
+    working = true;
+    for (const next of queue.keys()) {
+      await pause();
+      const now = queue.get(next);
+      queue.delete(next);
+      try { if (next.isConnected) await now(); } catch (e) { reportError(e); }
+    }
+    working = false;
+  };
+
   // ---- Life of a chart ----
-  const sizes = new ResizeObserver((entries) => entries.forEach(({ target }) => drawn.get(target)?.chart.resize()));
+  const fit = (chart) => { // an observer tells of the first size too, which is the one that was drawn for
+    const { clientWidth, clientHeight } = chart.getDom();
+    if (chart.getWidth() !== clientWidth || chart.getHeight() !== clientHeight) chart.resize();
+  };
+  const sizes = new ResizeObserver((entries) => entries.forEach(({ target }) => { if (drawn.has(target)) fit(drawn.get(target).chart); }));
   const start = (element, zooms) => {
     element.replaceChildren();
     const box = element.appendChild(document.createElement('div')); // the library writes style attributes on it
@@ -370,7 +394,21 @@ const slipwayChart = {
     element.replaceChildren();
     drawn.delete(element);
   };
-  const draw = (element) => {
+  // The first drawing of a page has the browser compile most of the library: it goes in steps, axes that nobody sees
+  // and perhaps a simple part before all. It is false where the chart went meanwhile.
+  let compiled = false;
+  const steps = async (element, chart, simple) => {
+    const unseen = { type: 'value', show: false };
+    const parts = compiled ? [] : [() => ({ ...base(theme(), false), xAxis: unseen, yAxis: unseen }), ...simple];
+    compiled = true;
+    for (const part of parts) {
+      chart.setOption(part(), true);
+      await pause();
+      if (drawn.get(element)?.chart !== chart) return false;
+    }
+    return true;
+  };
+  const draw = async (element) => {
     if (drawn.has(element) || !element.isConnected) return;
     const text = document.getElementById(element.dataset.chart);
     if (!text) return;
@@ -385,67 +423,73 @@ const slipwayChart = {
       chart.on('axisareaselected', () => { narrowed(element, chart, given); tint(chart); });
       chart.on('rendered', () => tint(chart));
     }
-    again(theme());
+    if (await steps(element, chart, [])) again(theme());
   };
-  const show = (element, data) => {
+  const show = async (element, data) => {
     const card = element.closest('.chart-card');
     const none = data.series.every((s) => s.points.length === 0);
     element.setAttribute('aria-label', data.sentence || element.getAttribute('aria-label'));
     $('[data-chart-empty]', card).hidden = !none;
     element.hidden = none || !$('.chart__data', card).hidden;
     if (none) { forget(element); return; }
-    const chart = drawn.get(element)?.chart ?? start(element, true);
-    const hidden = () => new Set(Object.entries(one(chart.getOption()?.legend).selected ?? {}).filter(([, on]) => !on).map(([name]) => name));
-    const again = (t) => {
-      chart.setOption(curves(data, how(), t, hidden), { replaceMerge: ['series'] }); // zoom and legend stay as they are
+    const known = drawn.get(element)?.chart;
+    const chart = known ?? start(element, true);
+    const chosenIn = () => chart.getModel().getComponent('legend')?.option.selected ?? {}; // getOption would copy all points
+    const hidden = () => new Set(Object.entries(chosenIn()).filter(([, on]) => !on).map(([name]) => name));
+    const again = (t, anew) => {
+      chart.setOption(curves(data, how(), t, hidden), anew ? { notMerge: true } : { replaceMerge: ['series'] }); // zoom and legend stay as they are
       subtitle(element, data, how());
     };
     drawn.set(element, { chart, again, x: data.x });
-    again(theme());
+    const single = () => curves({ ...data, series: data.series.slice(0, 1) }, how(), theme(), hidden);
+    if (await steps(element, chart, [single])) again(theme(), !known);
   };
-  // load asks for the data of a chart; only the last of several answers counts.
+
+  // The library is long to read: the page is painted first.
+  const painted = new Promise((go) => { requestAnimationFrame(() => setTimeout(go)); });
+  let library;
+  const fetched = () => new Promise((resolve, reject) => {
+    const script = document.createElement('script');
+    script.src = $('meta[name="slipway-charts"]').content;
+    script.onload = () => { window.echarts.connect('page'); resolve(); };
+    script.onerror = () => { library = undefined; reject(new Error('the chart library did not load')); };
+    document.head.append(script);
+  });
+  const ready = () => library ??= painted.then(fetched);
+
+  // load asks for the data of a chart, while the library may still be on its way; only the last of several answers
+  // counts.
   const load = async (element) => {
     const card = element.closest('.chart-card');
     const problem = $('[data-chart-error]', card);
     const turn = element.turn = (element.turn ?? 0) + 1;
     card.setAttribute('aria-busy', 'true');
+    let act;
     try {
       const answer = await fetch(source(element), { headers: { Accept: 'application/json' } });
       const data = await answer.json().catch(() => ({}));
-      if (turn !== element.turn || !element.isConnected) return;
       if (!answer.ok) throw new Error(data.error ?? '', { cause: 'said' });
-      problem.hidden = true;
-      show(element, data);
+      act = () => { problem.hidden = true; return show(element, data); };
     } catch (e) {
-      if (turn !== element.turn || !element.isConnected) return;
-      const text = $('[data-text]', problem);
-      text.dataset.usual ??= text.textContent;
-      text.textContent = (e.cause === 'said' && e.message) || text.dataset.usual;
-      problem.hidden = false;
-      if (!drawn.has(element)) element.hidden = true; // what was drawn before stays, as what it was
-    } finally {
-      if (turn === element.turn) card.removeAttribute('aria-busy');
+      act = () => {
+        const text = $('[data-text]', problem);
+        text.dataset.usual ??= text.textContent;
+        text.textContent = (e.cause === 'said' && e.message) || text.dataset.usual;
+        problem.hidden = false;
+        if (!drawn.has(element)) element.hidden = true; // what was drawn before stays, as what it was
+      };
     }
+    await ready();
+    if (turn === element.turn) inTurn(element, async () => { await act(); card.removeAttribute('aria-busy'); });
   };
-
-  let library;
-  const ready = () => library ??= window.echarts ? Promise.resolve() : new Promise((resolve, reject) => {
-    const script = document.createElement('script');
-    script.src = $('meta[name="slipway-charts"]').content;
-    script.onload = resolve;
-    script.onerror = () => { library = undefined; reject(new Error('the chart library did not load')); };
-    document.head.append(script);
-  });
 
   // A chart is drawn when it comes near the window: a page may hold hundreds. To watch it again is to ask again.
   const near = new IntersectionObserver((entries) => entries.forEach(({ isIntersecting, target: card }) => {
     if (!isIntersecting) return;
     near.unobserve(card);
     const element = $('.chart', card);
-    ready().then(async () => {
-      if (element.dataset.chartSrc) await load(element); else draw(element);
-      window.echarts.connect('page');
-    }, () => (element.dataset.chartSrc ? openTable(card) : showTable(element)));
+    if (element.dataset.chartSrc) load(element).catch(() => openTable(card));
+    else ready().then(() => inTurn(element, () => draw(element)), () => showTable(element));
   }), { rootMargin: '300px' });
   const watch = (element) => {
     const card = element.closest('.chart-card');
@@ -459,7 +503,10 @@ const slipwayChart = {
     from.querySelectorAll('[data-chart-rows]').forEach((link) => { link.setAttribute('role', 'button'); link.setAttribute('aria-pressed', 'false'); });
     if (!document.fullscreenEnabled) from.querySelectorAll('[data-chart-enlarge]').forEach((button) => { button.hidden = true; });
   };
-  const redraw = () => { const t = theme(); drawn.forEach(({ again }) => again(t)); };
+  const redraw = () => drawn.forEach((_, element) => { // what waits to be drawn is drawn as it is to be now
+    if (!queue.has(element)) inTurn(element, () => drawn.get(element)?.again(theme()));
+  });
+  const relight = () => { look = undefined; redraw(); };
   const reload = () => [...document.querySelectorAll('[data-chart-src]')].forEach(watch);
 
   // What changed in the controls is in the address at once, and on every chart.
@@ -688,7 +735,7 @@ const slipwayChart = {
   document.addEventListener('htmx:beforeHistorySave', () => [...drawn.keys()].forEach(forget));
   document.addEventListener('htmx:historyRestore', () => scan(document));
   document.addEventListener('htmx:afterSettle', () => scan(document));
-  matchMedia('(prefers-color-scheme: dark)').addEventListener('change', redraw);
-  new MutationObserver(redraw).observe(root, { attributes: true, attributeFilter: ['data-theme'] });
+  matchMedia('(prefers-color-scheme: dark)').addEventListener('change', relight);
+  new MutationObserver(relight).observe(root, { attributes: true, attributeFilter: ['data-theme'] });
   scan(document);
 })();
