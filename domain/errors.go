@@ -37,6 +37,15 @@ type Error struct {
 	Err        error             // the cause, for the log only
 }
 
+// Word is one of Args that each language has words for, unlike a name or a number.
+type Word struct {
+	Key  string // i18n key under "error."
+	Text string // English
+}
+
+// String is the English word.
+func (w Word) String() string { return w.Text }
+
 func (e *Error) Error() string {
 	if e.Err != nil {
 		return string(e.Kind) + ": " + e.Msg + ": " + e.Err.Error()

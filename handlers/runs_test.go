@@ -149,6 +149,71 @@ func TestRunsTable(t *testing.T) {
 	}
 }
 
+// A page says what is wrong with a filter in the reader's language and marks the character, a client is told in English.
+func TestRefusedFilterInTheReadersLanguage(t *testing.T) {
+	tm := newTeam(t)
+	tm.run("a", nil, nil, nil)
+	const filter = "tags.città = = 'x'"
+	for lang, want := range map[string]string{
+		"en": "Filter: expected a value in quotes at position 14, found &#34;=&#34;.",
+		"it": "Filtro: atteso un valore tra virgolette alla posizione 14, trovato &#34;=&#34;.",
+	} {
+		a := tm.Do(http.MethodGet, "/experiments/"+tm.experiment+q("filter", filter), "", append([]string{"Accept-Language", lang}, tm.auth...)...)
+		if a.Status != 400 || !strings.Contains(a.Body, want) || !strings.Contains(a.Body, `tags.città = <mark>=</mark> &#39;x&#39;`) {
+			t.Errorf("%s: %d, want %q", lang, a.Status, want)
+		}
+	}
+	body := `{"experiment_ids": ["0"], "filter": "` + filter + `"}`
+	a := tm.Do(http.MethodPost, "/api/2.0/mlflow/runs/search", body, append([]string{"Accept-Language", "it", "Content-Type", "application/json"}, tm.auth...)...)
+	if want := `filter: expected a value in quotes at position 14, found \"=\"`; a.Status != 400 || !strings.Contains(a.Body, want) {
+		t.Errorf("the client is told %d %s, want %s", a.Status, a.Body, want)
+	}
+}
+
+// What completion is told stands in place of the part that was typed, quoted and closed.
+func TestValuesForCompletion(t *testing.T) {
+	tm := newTeam(t)
+	for i, model := range []string{"it's", "it's", "Italy", "other"} {
+		tm.run(strings.Repeat("x", i+1), pairs{"the model": model}, nil, nil)
+	}
+	for filter, want := range map[string]string{
+		"status = 'FINISHED' AND params.`the model` = 'it": `{"part":"'it","values":["'it''s' ","'Italy' "]}`,
+		`params."the model" != "`:                          `{"part":"\"","values":["'it''s' ","'Italy' ","'other' "]}`,
+		"run_id IN ('no-run":                               `{"part":"'no-run","values":[]}`,
+		"params.`the model` LIKE '":                        `{"part":"'","values":[]}`,
+		"metrics.m > '":                                    `{"part":"","values":[]}`,
+		"params.a = 'x'":                                   `{"part":"","values":[]}`,
+		"":                                                 `{"part":"","values":[]}`,
+	} {
+		a := tm.Do(http.MethodGet, "/experiments/"+tm.experiment+"/values"+q("filter", filter), "", tm.auth...)
+		if a.Status != 200 || strings.TrimSpace(a.Body) != want {
+			t.Errorf("%s: %d %s, want %s", filter, a.Status, a.Body, want)
+		}
+	}
+	if a := tm.Do(http.MethodGet, "/experiments/999/values"+q("filter", "params.a = '"), "", tm.auth...); a.Status != 404 {
+		t.Errorf("no experiment: %d", a.Status)
+	}
+}
+
+// The address may tick runs, of this experiment only; a view that opens by itself keeps them.
+func TestTickedByTheAddress(t *testing.T) {
+	tm := newTeam(t)
+	a, b := tm.run("a", nil, nil, nil), tm.run("bb", nil, nil, nil)
+	strange := tm.call("runs/create", map[string]any{"experiment_id": "0"})["run"].(map[string]any)["info"].(map[string]any)["run_id"].(string)
+	body := tm.table(q("selected", b, "selected", strange, "selected", "'")).Body
+	if !strings.Contains(body, `data-ticked="`+b+`"`) || !strings.Contains(body, `value="`+b+`" checked`) || strings.Contains(body, `value="`+a+`" checked`) {
+		t.Error("not the one run of this experiment is ticked")
+	}
+	if regexp.MustCompile(`href="[^"]*selected=`).MatchString(tm.table(q("selected", b, "limit", "100")).Body) {
+		t.Error("a link of the page ticks again")
+	}
+	tm.Do(http.MethodPost, "/experiments/"+tm.experiment+"/views", url.Values{"name": {"mine"}, "standard": {"1"}, "query": {"limit=100"}}.Encode(),
+		append([]string{"Content-Type", "application/x-www-form-urlencoded"}, tm.auth...)...)
+	if to := tm.table(q("selected", b)).Header.Get("Location"); !strings.Contains(to, "saved=") || !strings.HasSuffix(to, "&selected="+b) {
+		t.Errorf("the view opens at %q", to)
+	}
+}
+
 func TestRunsTableGroups(t *testing.T) {
 	tm := newTeam(t)
 	for i, auc := range []any{0.9, 0.8, "NaN"} {

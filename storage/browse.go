@@ -32,6 +32,41 @@ func (t *Tx) ExperimentKeys(ctx context.Context, experiment, kind, part string, 
 		`SELECT kind, key FROM experiment_keys WHERE `+w.String()+` ORDER BY kind, key LIMIT `+w.arg(most), w.args...)
 }
 
+// Values for completion are looked for in so many runs, and are up to so many characters long.
+const (
+	valueRuns  = 2000
+	valueChars = 200
+)
+
+// NewestValues are the texts under a key of the filter language in the newest active runs of an experiment: those that
+// begin with prefix, without regard to the case of ASCII letters, what most runs have first.
+func (t *Tx) NewestValues(ctx context.Context, experiment string, of search.Entity, key, prefix string, most int) ([]string, error) {
+	n, err := experimentNumber(experiment)
+	if err != nil {
+		return nil, err
+	}
+	w := &where{db: t.db}
+	value, beside := runColumns[key], ""
+	switch of {
+	case search.Param:
+		value, beside = "x.value", " CROSS JOIN params x WHERE x.run_id = r.id AND x.key = "+w.arg(key)
+	case search.Tag:
+		value, beside = "x.value", " CROSS JOIN tags x WHERE x.run_id = r.id AND x.key = "+w.arg(key)
+	case search.Dataset:
+		value, beside = datasetColumns[key], " CROSS JOIN dataset_inputs i CROSS JOIN datasets d WHERE i.run_id = r.id AND d.id = i.dataset_id"
+	default:
+	}
+	if prefix != "" {
+		w.and(t.db.Contains("v", w.arg(begins(prefix))))
+	}
+	w.and("length(v) <= " + w.arg(valueChars))
+	return list(ctx, t, column[string], `
+		SELECT v FROM (SELECT `+value+` AS v
+		                 FROM (SELECT * FROM runs WHERE experiment_id = `+w.arg(n)+` AND deleted_at = 0
+		                        ORDER BY start_time DESC, id LIMIT `+w.arg(valueRuns)+`) r`+beside+`) x
+		 WHERE `+w.String()+` GROUP BY v ORDER BY COUNT(*) DESC, v LIMIT `+w.arg(most), w.args...)
+}
+
 // contains is the pattern of texts that hold part; its own % and _ stay wild, which finds too much rather than
 // too little.
 func contains(part string) string { return "%" + part + "%" }

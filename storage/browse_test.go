@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/slipway-ml/slipway/domain/access"
+	"github.com/slipway-ml/slipway/domain/search"
 	"github.com/slipway-ml/slipway/domain/tracking"
 	"github.com/slipway-ml/slipway/storage"
 	"github.com/slipway-ml/slipway/storage/storagetest"
@@ -105,5 +106,76 @@ func TestGroupsAndTrends(t *testing.T) {
 			}
 			return err
 		})
+	})
+}
+
+// Values that may finish a filter come from the experiment's own active runs, by their beginning, the frequent first.
+func TestValuesOf(t *testing.T) {
+	storagetest.Each(t, func(t *testing.T, db *storage.DB) {
+		seen := func(experiment, filter string, most int) (got []string) {
+			t.Helper()
+			c, _, ok := search.Runs.Unfinished(filter)
+			if !ok {
+				t.Fatalf("no value is being written in %s", filter)
+			}
+			storagetest.Read(t, db, access.RunRead, func(ctx context.Context, tx *storage.Tx, g access.Grant) (err error) {
+				got, err = tracking.ValuesOf(ctx, tx, g, experiment, c, most)
+				return err
+			})
+			return got
+		}
+		var ids []string
+		for i, model := range []string{"xgboost", "lightgbm", "Xg_2", "xgboost", "it's", "100%", "two\nlines", strings.Repeat("x", 201)} {
+			r := createRun(t, db, tracking.Run{Name: fmt.Sprintf("run-%d", i), UserID: "mia", StartTime: int64(i + 1)})
+			mustLog(t, db, r.ID, tracking.Batch{Params: []tracking.Param{{Key: "model", Value: model}}, Tags: []tracking.Tag{{Key: "team", Value: "risk"}}})
+			ids = append(ids, r.ID)
+		}
+		var other string
+		storagetest.Write(t, db, access.ExperimentWrite, func(ctx context.Context, tx *storage.Tx, g access.Grant) error {
+			e, err := tracking.CreateExperiment(ctx, tx, g, tracking.Experiment{Name: "other"}, tx.Now())
+			other = e.ID
+			return err
+		})
+		storagetest.Write(t, db, access.RunWrite, func(ctx context.Context, tx *storage.Tx, g access.Grant) error {
+			d := tracking.DatasetInput{Dataset: tracking.Dataset{Name: "iris", Digest: "d1"}, Tags: []tracking.Tag{{Key: tracking.TagContext, Value: "train"}}}
+			if err := tracking.LogInputs(ctx, tx, g, ids[0], []tracking.DatasetInput{d}, nil); err != nil {
+				return err
+			}
+			_, err := tracking.UpdateRun(ctx, tx, g, ids[0], tracking.RunChange{Status: tracking.Finished})
+			return err
+		})
+		storagetest.Write(t, db, access.RunDelete, func(ctx context.Context, tx *storage.Tx, g access.Grant) error {
+			return tracking.DeleteRun(ctx, tx, g, ids[1], tx.Now())
+		})
+		for filter, want := range map[string][]string{
+			"params.model = '":                 {"xgboost", "100%", "Xg_2", "it's"},
+			"params.model != 'XG":              {"xgboost", "Xg_2"},
+			"params.model = 'xg_":              {"Xg_2"},
+			"params.model = '%":                nil,
+			"params.model = '100%":             {"100%"},
+			"params.model = 'it''s":            {"it's"},
+			"params.model = 'light":            nil, // its run is in the trash
+			"params.model LIKE 'x":             nil,
+			"params.none = '":                  nil,
+			"tags.team = '":                    {"risk"},
+			"status = '":                       {"RUNNING", "FINISHED"},
+			"attributes.user_id = 'M":          {"mia"},
+			"run_name = 'run-":                 {"run-0", "run-2", "run-3", "run-4", "run-5", "run-6", "run-7"},
+			"run_id IN ('" + ids[2][:20]:       {ids[2]},
+			"dataset.name = 'I":                {"iris"},
+			"dataset.digest = '":               {"d1"},
+			"dataset.context NOT IN ('a', 'tr": {"train"},
+			"params.model = '\\":               nil,
+		} {
+			if got := seen("0", filter, 30); !slices.Equal(got, want) {
+				t.Errorf("%s: %q, want %q", filter, got, want)
+			}
+		}
+		if got := seen("0", "run_name = 'run-", 2); !slices.Equal(got, []string{"run-0", "run-2"}) {
+			t.Errorf("the first two: %q", got)
+		}
+		if got := seen(other, "params.model = '", 30); len(got) > 0 {
+			t.Errorf("another experiment: %q", got)
+		}
 	})
 }

@@ -9,9 +9,11 @@ import (
 	"github.com/slipway-ml/slipway/domain/tracking"
 )
 
-// literal is the pattern of texts that contain words as they are.
-func literal(words string) string {
-	return "%" + strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(words) + "%"
+// literal is the pattern of texts that contain words as they are, begins of those that begin with them.
+func literal(words string) string { return "%" + begins(words) }
+
+func begins(words string) string {
+	return strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(words) + "%"
 }
 
 // after is behind every text that begins with prefix, in byte order.

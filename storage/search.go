@@ -393,6 +393,8 @@ var runColumns = map[string]string{
 	"start_time": "r.start_time", "end_time": "r.end_time",
 }
 
+var datasetColumns = map[string]string{"name": "d.name", "digest": "d.digest", "context": "i.context"}
+
 // Runs answers a search for runs, with their lists.
 func (t *Tx) Runs(ctx context.Context, q tracking.Query) (out tracking.Page[tracking.Run], err error) {
 	if len(q.Experiments) == 0 {
@@ -458,11 +460,7 @@ func (w *where) runClause(c search.Clause) string {
 	case search.Tag:
 		return w.labelled("tags", "run_id", "r.id", c)
 	case search.Dataset:
-		column := "d." + c.Key
-		if c.Key == "context" {
-			column = "i.context"
-		}
-		return "EXISTS (SELECT 1 FROM dataset_inputs i JOIN datasets d ON d.id = i.dataset_id WHERE i.run_id = r.id AND " + w.text(column, c) + ")"
+		return "EXISTS (SELECT 1 FROM dataset_inputs i JOIN datasets d ON d.id = i.dataset_id WHERE i.run_id = r.id AND " + w.text(datasetColumns[c.Key], c) + ")"
 	default:
 	}
 	column := runColumns[c.Key]

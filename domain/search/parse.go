@@ -8,6 +8,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/slipway-ml/slipway/domain"
 )
 
 // Position is the byte offset at which a filter or order went wrong.
@@ -41,10 +43,11 @@ func (t token) symbol(s string) bool { return t.kind == symbol && t.text == s }
 
 func (t token) is(keyword string) bool { return t.kind == word && strings.EqualFold(t.bare, keyword) }
 
-func (t token) String() string {
+// said is the token in a message.
+func (t token) said() any {
 	switch {
 	case t.kind == end:
-		return "the end"
+		return say("end", "the end")
 	case t.bare != "":
 		return strconv.Quote(short(t.bare))
 	}
@@ -52,8 +55,9 @@ func (t token) String() string {
 }
 
 type lexer struct {
-	what, in string
-	at       int
+	what domain.Word
+	in   string
+	at   int
 }
 
 func wordRune(r rune) bool {
@@ -84,11 +88,11 @@ func (l *lexer) next() (token, error) {
 		}
 		s := l.in[start:l.at]
 		if s == "!" {
-			return token{}, fail(start, "%s: a lone ! at position %d: write != or NOT", l.what, start)
+			return token{}, fail(start, "lone_mark", "%s: a lone ! at position %d: write != or NOT", l.what, start)
 		}
 		return token{kind: symbol, text: s, bare: s, pos: start}, nil
 	case ';':
-		return token{}, fail(start, "%s: one condition only, but there is a ; at position %d", l.what, start)
+		return token{}, fail(start, "one_condition", "%s: one condition only, but there is a ; at position %d", l.what, start)
 	}
 	return l.word()
 }
@@ -106,7 +110,7 @@ func (l *lexer) word() (token, error) {
 	s := l.in[start:l.at]
 	if s == "" {
 		r, _ := utf8.DecodeRuneInString(l.in[start:])
-		return token{}, fail(start, "%s: unexpected %q at position %d: put keys with such characters in backticks and values in quotes", l.what, r, start)
+		return token{}, fail(start, "character", "%s: unexpected %q at position %d: put keys with such characters in backticks and values in quotes", l.what, r, start)
 	}
 	prefix, rest, dotted := strings.Cut(s, ".")
 	if dotted && rest == "" && l.at < len(l.in) && (l.in[l.at] == '`' || l.in[l.at] == '"') {
@@ -136,7 +140,7 @@ func (l *lexer) quote(mark byte) (string, error) {
 		l.at++
 		return b.String(), nil
 	}
-	return "", fail(start, "%s: the quote opened at position %d is never closed", l.what, start)
+	return "", fail(start, "unclosed", "%s: the quote opened at position %d is never closed", l.what, start)
 }
 
 type parser struct {
@@ -144,9 +148,10 @@ type parser struct {
 	lex     lexer
 	t       token
 	clauses int
+	now     *Clause // whose value is next
 }
 
-func (l *Language) parser(what, text string) (*parser, error) {
+func (l *Language) parser(what domain.Word, text string) (*parser, error) {
 	if err := plain(what, text); err != nil {
 		return nil, err
 	}
@@ -155,13 +160,13 @@ func (l *Language) parser(what, text string) (*parser, error) {
 }
 
 // plain refuses what is too long to read or no database keeps as text.
-func plain(what, text string) error {
+func plain(what domain.Word, text string) error {
 	if len(text) > maxText {
-		return fail(maxText, "%s: it has %d bytes, more than %d", what, len(text), maxText)
+		return fail(maxText, "long", "%s: it has %d bytes, more than %d", what, len(text), maxText)
 	}
 	for at, r := range text {
 		if _, n := utf8.DecodeRuneInString(text[at:]); r == 0 || r == utf8.RuneError && n == 1 {
-			return fail(at, "%s: expected plain text in UTF-8 at position %d, found the byte %#02x", what, at, text[at])
+			return fail(at, "not_plain", "%s: expected plain text in UTF-8 at position %d, found the byte %#02x", what, at, text[at])
 		}
 	}
 	return nil
@@ -172,8 +177,28 @@ func (p *parser) advance() (err error) {
 	return err
 }
 
-func (p *parser) expected(what string) error {
-	return fail(p.t.pos, "%s: expected %s at position %d, found %s", p.lex.what, what, p.t.pos, p.t)
+// expected refuses what stands where something else must: a domain.Word, or text of the language itself.
+func (p *parser) expected(what any) error {
+	return fail(p.t.pos, "expected", "%s: expected %s at position %d, found %s", p.lex.what, what, p.t.pos, p.t.said())
+}
+
+// Unfinished is the comparison with a text that somebody is writing at the end of a filter: its key, its operator, and
+// in Str what of the value is there. The quote of the value opens at byte at. ok is false where there is none.
+func (l *Language) Unfinished(filter string) (c Clause, at int, ok bool) {
+	p, err := l.parser(theFilter, filter)
+	if err == nil {
+		_, err = p.or(0)
+	}
+	if e := domain.As(err); e == nil || e.Key != "search.unclosed" || p.now == nil {
+		return c, 0, false
+	}
+	c = *p.now
+	at, _ = Position(err)
+	mark := filter[at : at+1]
+	c.Str = strings.ReplaceAll(filter[at+1:], mark+mark, mark)
+	kind := l.kind(c.Entity, c.Key)
+	valued := kind != number && c.Op != IsNull && c.Op != NotNull && slices.Contains(operators[kind], c.Op)
+	return c, at, valued && mark != "`"
 }
 
 // ParseFilter reads a filter. A blank one is nil. Errors are of kind Invalid and have a Position.
@@ -181,13 +206,13 @@ func (l *Language) ParseFilter(text string) (Expr, error) {
 	if strings.TrimSpace(text) == "" {
 		return nil, nil //nolint:nilnil // no filter is no condition
 	}
-	p, err := l.parser("filter", text)
+	p, err := l.parser(theFilter, text)
 	if err != nil {
 		return nil, err
 	}
 	e, err := p.or(0)
 	if err == nil && p.t.kind != end {
-		err = p.expected("AND, OR or the end")
+		err = p.expected(say("and_or", "AND, OR or the end"))
 	}
 	if err != nil {
 		return nil, err
@@ -223,7 +248,7 @@ func (p *parser) chain(keyword string, part func() (Expr, error), all func([]Exp
 
 func (p *parser) not(depth int) (Expr, error) {
 	if depth > maxDepth {
-		return nil, fail(p.t.pos, "filter: brackets are nested more than %d deep (position %d)", maxDepth, p.t.pos)
+		return nil, fail(p.t.pos, "deep", "%s: brackets are nested more than %d deep (position %d)", theFilter, maxDepth, p.t.pos)
 	}
 	switch {
 	case p.t.is("NOT"):
@@ -254,19 +279,20 @@ func (p *parser) symbol(s string) error {
 
 func (p *parser) clause() (Expr, error) {
 	if p.clauses++; p.clauses > maxClauses {
-		return nil, fail(p.t.pos, "filter: it has more than %d comparisons (position %d)", maxClauses, p.t.pos)
+		return nil, fail(p.t.pos, "comparisons", "%s: it has more than %d comparisons (position %d)", theFilter, maxClauses, p.t.pos)
 	}
 	entity, key, pos, err := p.key()
 	if err != nil {
 		return nil, err
 	}
 	c := Clause{Entity: entity, Key: key, Pos: pos}
+	p.now = &c
 	kind, at := p.l.kind(entity, key), p.t.pos
 	if c.Op, err = p.op(); err != nil {
 		return nil, err
 	}
 	if ops := operators[kind]; !slices.Contains(ops, c.Op) {
-		return nil, fail(at, "filter: %s at position %d does not go with %s; use %s", c.Op, at, short(key), opNames(ops))
+		return nil, fail(at, "operator", "%s: %s at position %d does not go with %s; use %s", theFilter, c.Op, at, short(key), opNames(ops))
 	}
 	switch {
 	case c.Op == IsNull || c.Op == NotNull:
@@ -277,7 +303,7 @@ func (p *parser) clause() (Expr, error) {
 		c.Numeric = true
 		c.Num, err = p.number(key)
 	default:
-		c.Str, err = p.text(key)
+		c.Str, err = p.text(short(key))
 	}
 	return c, err
 }
@@ -294,7 +320,7 @@ func (p *parser) key() (Entity, string, int, error) {
 	t := p.t
 	named := t.kind == word || t.kind == quoted && t.double && t.text != "" // "run name" = …
 	if !named {
-		return "", "", 0, p.expected("a key like metrics.loss")
+		return "", "", 0, p.expected(say("key", "a key like metrics.loss"))
 	}
 	e, k, err := p.l.resolve(t, p.lex.what)
 	if err != nil {
@@ -325,7 +351,7 @@ func (p *parser) op() (Op, error) {
 		}
 		return IsNull, p.words("NULL")
 	}
-	return "", p.expected("an operator like = or LIKE")
+	return "", p.expected(say("an_operator", "an operator like = or LIKE"))
 }
 
 // words moves over keywords that must follow.
@@ -341,21 +367,23 @@ func (p *parser) words(keywords ...string) error {
 	return nil
 }
 
-func (p *parser) text(key string) (string, error) {
+// text reads a value in quotes; of is whose, in a message.
+func (p *parser) text(of any) (string, error) {
 	if p.t.kind != quoted {
 		if p.t.kind == word {
-			return "", fail(p.t.pos, "filter: %s is compared with text: put %s at position %d in quotes", short(key), p.t, p.t.pos)
+			return "", fail(p.t.pos, "unquoted", "%s: %s is compared with text: put %s at position %d in quotes", theFilter, of, p.t.said(), p.t.pos)
 		}
-		return "", p.expected("a value in quotes")
+		return "", p.expected(say("value", "a value in quotes"))
 	}
 	s := p.t.text
+	p.now = nil
 	return s, p.advance()
 }
 
 func (p *parser) number(key string) (float64, error) {
 	n, err := strconv.ParseFloat(p.t.bare, 64)
 	if p.t.kind != word || err != nil || math.IsNaN(n) || math.IsInf(n, 0) || strings.ContainsAny(p.t.bare, "_xXpP") {
-		return 0, fail(p.t.pos, "filter: %s is compared with a number, without quotes; found %s at position %d", short(key), p.t, p.t.pos)
+		return 0, fail(p.t.pos, "number", "%s: %s is compared with a number, without quotes; found %s at position %d", theFilter, short(key), p.t.said(), p.t.pos)
 	}
 	return n, p.advance()
 }
@@ -363,21 +391,23 @@ func (p *parser) number(key string) (float64, error) {
 // list reads ('a', 'b'). A comma may follow the last value: upstream reads lists as Python's tuples, and
 // clients write tuples of one that way.
 func (p *parser) list() ([]string, error) {
+	now := p.now
 	if err := p.symbol("("); err != nil {
 		return nil, err
 	}
 	var out []string
 	for {
-		s, err := p.text("the list")
+		s, err := p.text(say("the_list", "the list"))
 		if err != nil {
 			return nil, err
 		}
 		if out = append(out, s); len(out) > maxList {
-			return nil, fail(p.t.pos, "filter: a list has more than %d values (position %d)", maxList, p.t.pos)
+			return nil, fail(p.t.pos, "list", "%s: a list has more than %d values (position %d)", theFilter, maxList, p.t.pos)
 		}
 		if !p.t.symbol(",") {
 			return out, p.symbol(")")
 		}
+		p.now = now
 		if err := p.advance(); err != nil {
 			return nil, err
 		}
@@ -390,7 +420,7 @@ func (p *parser) list() ([]string, error) {
 // ParseOrder reads the keys of an order, each like "metrics.loss DESC". The same key twice is refused.
 func (l *Language) ParseOrder(items []string) ([]Order, error) {
 	if len(items) > maxOrder {
-		return nil, fail(0, "order_by: it has %d keys, more than %d", len(items), maxOrder)
+		return nil, fail(0, "order_keys", "%s: it has %d keys, more than %d", theOrder, len(items), maxOrder)
 	}
 	var out []Order
 	for _, item := range items {
@@ -399,7 +429,7 @@ func (l *Language) ParseOrder(items []string) ([]Order, error) {
 			return nil, err
 		}
 		if slices.ContainsFunc(out, func(b Order) bool { return b.Entity == o.Entity && b.Key == o.Key }) {
-			return nil, fail(0, "order_by: it names %s twice", short(o.Key))
+			return nil, fail(0, "order_repeats", "%s: it names %s twice", theOrder, short(o.Key))
 		}
 		out = append(out, o)
 	}
@@ -407,7 +437,7 @@ func (l *Language) ParseOrder(items []string) ([]Order, error) {
 }
 
 func (l *Language) parseOrder(item string) (o Order, err error) {
-	p, err := l.parser("order_by", item)
+	p, err := l.parser(theOrder, item)
 	if err != nil {
 		return o, err
 	}
@@ -425,7 +455,7 @@ func (l *Language) parseOrder(item string) (o Order, err error) {
 		}
 	}
 	if p.t.kind != end {
-		return o, p.expected("ASC, DESC or the end")
+		return o, p.expected(say("asc_desc", "ASC, DESC or the end"))
 	}
 	return o, nil
 }
@@ -433,7 +463,7 @@ func (l *Language) parseOrder(item string) (o Order, err error) {
 // ParseOrderField reads one key of an order whose direction is given beside it. The key is not quoted: what
 // follows the dot is taken as it is, though quotes around all of it are forgiven.
 func (l *Language) ParseOrderField(name string, ascending bool) (Order, error) {
-	if err := plain("order_by", name); err != nil {
+	if err := plain(theOrder, name); err != nil {
 		return Order{}, err
 	}
 	t := token{kind: word}
@@ -442,7 +472,7 @@ func (l *Language) ParseOrderField(name string, ascending bool) (Order, error) {
 	} else {
 		t.text = unquoted(name)
 	}
-	e, k, err := l.resolve(t, "order_by")
+	e, k, err := l.resolve(t, theOrder)
 	if err == nil && !slices.Contains(l.orderBy, e) {
 		err = l.unordered(0, e)
 	}
@@ -464,5 +494,5 @@ func (l *Language) unordered(pos int, e Entity) error {
 	for i, o := range l.orderBy {
 		names[i] = string(o) + "s"
 	}
-	return fail(pos, "order_by: %s are ordered by %s, not by a %s (position %d)", l.thing, strings.Join(names, ", "), e, pos)
+	return fail(pos, "order_kind", "%s: %s are ordered by %s, not by a %s (position %d)", theOrder, l.things, strings.Join(names, ", "), e, pos)
 }

@@ -43,7 +43,7 @@ func TestOperatorsOfTheProtocol(t *testing.T) {
 				filter := key + " " + string(op) + value
 				want := slices.Contains(strings.Fields(c.ops), strings.ReplaceAll(string(op), " ", "_"))
 				if got, err := c.l.ParseFilter(filter); (err == nil) != want {
-					t.Errorf("%s of %s: got %v, %v, want it taken: %v", filter, c.l.thing, got, err, want)
+					t.Errorf("%s of %s: got %v, %v, want it taken: %v", filter, c.l.things.Text, got, err, want)
 				}
 			}
 		}

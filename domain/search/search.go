@@ -106,7 +106,7 @@ func (c Clause) String() string {
 	case In, NotIn:
 		quoted := make([]string, len(c.List))
 		for i, v := range c.List {
-			quoted[i] = quote(v)
+			quoted[i] = Quote(v)
 		}
 		return s + " (" + strings.Join(quoted, ", ") + ")"
 	default:
@@ -114,7 +114,7 @@ func (c Clause) String() string {
 	if c.Numeric {
 		return s + " " + strconv.FormatFloat(c.Num, 'g', -1, 64)
 	}
-	return s + " " + quote(c.Str)
+	return s + " " + Quote(c.Str)
 }
 
 // qualified is a key as a filter names it, quoted if it is not one plain word. Attributes are plain words.
@@ -133,7 +133,8 @@ func qualified(e Entity, key string) string {
 	return string(e) + "s." + key
 }
 
-func quote(s string) string { return "'" + strings.ReplaceAll(s, "'", "''") + "'" }
+// Quote is s as a value of the language.
+func Quote(s string) string { return "'" + strings.ReplaceAll(s, "'", "''") + "'" }
 
 // Order is one key of an order.
 type Order struct {
@@ -169,7 +170,7 @@ var operators = map[kind][]Op{
 
 // Language is the language for one kind of thing, as a table.
 type Language struct {
-	thing      string
+	things     domain.Word
 	entities   map[string]Entity // by every spelling
 	attributes map[string]kind
 	aliases    map[string]string // other spellings of attributes
@@ -182,7 +183,7 @@ type Language struct {
 var (
 	// Experiments is the language of experiments/search.
 	Experiments = &Language{
-		thing:      "experiments",
+		things:     say("experiments", "experiments"),
 		entities:   spell("attribute", Attribute, "attributes", Attribute, "tag", Tag, "tags", Tag),
 		attributes: map[string]kind{"name": text, "experiment_id": listed, "creation_time": number, "last_update_time": number},
 		kinds:      map[Entity]kind{Tag: label},
@@ -190,7 +191,7 @@ var (
 	}
 	// Runs is the language of runs/search.
 	Runs = &Language{
-		thing: "runs",
+		things: say("runs", "runs"),
 		entities: spell("attribute", Attribute, "attributes", Attribute, "attr", Attribute, "run", Attribute,
 			"metric", Metric, "metrics", Metric, "param", Param, "params", Param, "parameter", Param, "parameters", Param,
 			"tag", Tag, "tags", Tag, "dataset", Dataset, "datasets", Dataset),
@@ -203,7 +204,7 @@ var (
 	}
 	// LoggedModels is the language of logged-models/search.
 	LoggedModels = &Language{
-		thing:    "logged models",
+		things:   say("logged_models", "logged models"),
 		entities: spell("attributes", Attribute, "metrics", Metric, "params", Param, "tags", Tag),
 		attributes: map[string]kind{
 			"name": listed, "model_id": listed, "model_type": listed, "status": listed, "source_run_id": listed,
@@ -261,12 +262,12 @@ func (l *Language) kind(e Entity, key string) kind {
 }
 
 // resolve names the entity and the canonical key of a key as written.
-func (l *Language) resolve(t token, what string) (Entity, string, error) {
+func (l *Language) resolve(t token, what domain.Word) (Entity, string, error) {
 	e := Attribute
 	if t.dotted {
 		var ok bool
 		if e, ok = l.entities[strings.ToLower(t.prefix)]; !ok {
-			return "", "", fail(t.pos, "%s: %q at position %d is no kind of key of %s", what, short(t.prefix), t.pos, l.thing)
+			return "", "", fail(t.pos, "entity", "%s: %q at position %d is no kind of key of %s", what, short(t.prefix), t.pos, l.things)
 		}
 	}
 	switch {
@@ -274,30 +275,25 @@ func (l *Language) resolve(t token, what string) (Entity, string, error) {
 		key, err := l.attribute(t, what)
 		return e, key, err
 	case t.text == "":
-		return "", "", fail(t.pos, "%s: the key at position %d is empty", what, t.pos)
+		return "", "", fail(t.pos, "empty", "%s: the key at position %d is empty", what, t.pos)
 	case e == Dataset && t.text != "name" && t.text != "digest" && t.text != "context":
-		return "", "", fail(t.pos, "%s: datasets have a name, a digest and a context, not %q (position %d)", what, short(t.text), t.pos)
+		return "", "", fail(t.pos, "dataset", "%s: datasets have a name, a digest and a context, not %q (position %d)", what, short(t.text), t.pos)
 	}
 	return e, t.text, nil
 }
 
-func (l *Language) attribute(t token, what string) (string, error) {
+func (l *Language) attribute(t token, what domain.Word) (string, error) {
 	key := t.text
 	if k, ok := l.aliases[key]; ok {
 		key = k
 	}
-	if _, ok := l.attributes[key]; !ok {
-		return "", fail(t.pos, "%s: %s have no attribute %q (position %d)%s", what, l.thing, short(key), t.pos, l.hint(key))
+	if _, ok := l.attributes[key]; ok {
+		return key, nil
 	}
-	return key, nil
-}
-
-// hint says how keys that are no attributes are written, by the entities this language has.
-func (l *Language) hint(key string) string {
-	if _, ok := l.kinds[Metric]; ok {
-		return "; metrics, params and tags are written like metrics." + short(key)
+	if _, ok := l.kinds[Metric]; !ok {
+		return "", fail(t.pos, "attribute_or_tag", "%s: %s have no attribute %q (position %d); tags are written like tags.%s", what, l.things, short(key), t.pos, short(key))
 	}
-	return "; tags are written like tags." + short(key)
+	return "", fail(t.pos, "attribute", "%s: %s have no attribute %q (position %d); metrics, params and tags are written like metrics.%s", what, l.things, short(key), t.pos, short(key))
 }
 
 // All is the filter that e and each of more must pass; e may be nil.
@@ -319,13 +315,23 @@ type syntax struct{ pos int }
 
 func (s syntax) Error() string { return "position " + strconv.Itoa(s.pos) }
 
-func fail(pos int, format string, args ...any) error {
-	e := domain.Fail(domain.Invalid, "search.syntax", format, args...)
+// fail refuses a text at a byte of it. The code names the translation, format and args are the English text.
+func fail(pos int, code, format string, args ...any) error {
+	e := domain.Fail(domain.Invalid, "search."+code, format, args...)
 	if d := domain.As(e); d != nil {
 		d.Err = syntax{pos}
 	}
 	return e
 }
+
+// say is a part of a message that is translated by itself.
+func say(code, english string) domain.Word { return domain.Word{Key: "search." + code, Text: english} }
+
+// What a text is, at the beginning of each message; clients know the two by these names.
+var (
+	theFilter = say("filter", "filter")
+	theOrder  = say("order", "order_by")
+)
 
 func short(s string) string {
 	const most = 60

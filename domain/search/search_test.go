@@ -295,6 +295,39 @@ func TestFiltersRefused(t *testing.T) {
 	}
 }
 
+func TestUnfinished(t *testing.T) {
+	for _, tt := range []struct {
+		in   string
+		at   int
+		want Clause
+	}{
+		{"params.a = '", 11, str(Param, "a", Eq, "")},
+		{"params.a = 'x", 11, str(Param, "a", Eq, "x")},
+		{"params.a != 'it''s", 12, str(Param, "a", Ne, "it's")},
+		{`params.a = "say ""hi`, 11, str(Param, "a", Eq, `say "hi`)},
+		{"params.`feature set` LIKE '%x", 26, str(Param, "feature set", Like, "%x")},
+		{"metrics.m > 1 AND (NOT tags.\"a`b\" = 'é ' OR status='R", 52, str(Attribute, "status", Eq, "R")},
+		{"attr.run_id IN ('a', 'b", 21, str(Attribute, "run_id", In, "b")},
+		{"run_id NOT IN ('", 15, str(Attribute, "run_id", NotIn, "")},
+		{`"run name" = 'x`, 13, str(Attribute, "run_name", Eq, "x")},
+		{"dataset.name = 'iris", 15, str(Dataset, "name", Eq, "iris")},
+	} {
+		got, at, ok := Runs.Unfinished(tt.in)
+		if got.Pos, got.List = 0, nil; !ok || at != tt.at || !reflect.DeepEqual(got, tt.want) {
+			t.Errorf("%s: %#v at %d, %v", tt.in, got, at, ok)
+		}
+	}
+	for _, in := range []string{
+		"", "params.a", "params.a = ", "params.a = 'x'", "params.a = x", "params.a = `x", "params.a = 'x' 'y", "params.a = 'x' AND 'y", "params.`a", "'", "a = 'x",
+		"metrics.m > 'x", "start_time = '1", "params.a > 'x", "params.a IN ('x", "status IN ('x", "params.a IS 'x", "params.a IS NULL 'x", "tags.a IS NOT NULL AND \"x", "params.a = 'x' OR \"run na",
+		"run_id IN ('a' 'b", "params.a = '\xff",
+	} {
+		if c, at, ok := Runs.Unfinished(in); ok {
+			t.Errorf("%q: %#v at %d, but no value is being written", in, c, at)
+		}
+	}
+}
+
 func TestWithinLimits(t *testing.T) {
 	for name, in := range map[string]string{
 		"clauses":  strings.Repeat("metrics.a > 1 AND ", 199) + "metrics.a > 1",
@@ -467,6 +500,7 @@ func FuzzFilter(f *testing.F) {
 	for _, rows := range keys {
 		for _, row := range rows {
 			f.Add(row.spelt + " = 'x'")
+			f.Add("(" + row.spelt + " = 'x''y")
 			f.Add("NOT (" + row.spelt + " > 1 OR " + row.spelt + " IN ('a', \"b\",)) AND " + row.spelt + " IS NOT NULL")
 		}
 	}
@@ -475,6 +509,7 @@ func FuzzFilter(f *testing.F) {
 			e, err := l.ParseFilter(in)
 			if err != nil {
 				refused(t, in, e, err)
+				finishes(t, l, in)
 				continue
 			}
 			if e == nil || len(e.String()) > maxText { // quotes may have been doubled
@@ -486,6 +521,23 @@ func FuzzFilter(f *testing.F) {
 			}
 		}
 	})
+}
+
+// finishes checks that a value being written at the end of a filter can be finished.
+func finishes(t *testing.T, l *Language, in string) {
+	c, at, ok := l.Unfinished(in)
+	if !ok {
+		return
+	}
+	finished := in[:at] + Quote(c.Str)
+	for range maxDepth + 2 { // brackets may be open
+		_, err := l.ParseFilter(finished)
+		if e := domain.As(err); err == nil || e.Key == "search.list" || e.Key == "search.long" {
+			return
+		}
+		finished += ")"
+	}
+	t.Errorf("%q cannot be finished: %#v at %d", in, c, at)
 }
 
 func FuzzOrderBy(f *testing.F) {

@@ -3,9 +3,13 @@ package tracking
 import (
 	"context"
 	"math"
+	"slices"
+	"strings"
+	"unicode"
 
 	"github.com/slipway-ml/slipway/domain"
 	"github.com/slipway-ml/slipway/domain/access"
+	"github.com/slipway-ml/slipway/domain/search"
 )
 
 // Key is a name that runs of an experiment have used for a metric, a param or a tag.
@@ -74,6 +78,9 @@ func (m Moments) Std() (float64, bool) {
 type BrowseTx interface {
 	Tx
 	ExperimentKeys(ctx context.Context, experiment, kind, part string, most int) ([]Key, error)
+	// NewestValues are the texts that the newest active runs of an experiment have under a key and that begin with
+	// prefix, without regard to the case of ASCII letters; what most runs have comes first.
+	NewestValues(ctx context.Context, experiment string, of search.Entity, key, prefix string, most int) ([]string, error)
 	ColumnUses(ctx context.Context, runs []string) ([]ColumnUse, error)
 	NewestRuns(ctx context.Context, experiment string, n int) ([]string, error)
 	MetricKeys(ctx context.Context, runs []string) ([]string, error)
@@ -91,6 +98,19 @@ func KeysOf(ctx context.Context, tx BrowseTx, g access.Grant, id, kind, part str
 		return nil, err
 	}
 	return tx.ExperimentKeys(ctx, id, kind, part, most)
+}
+
+// ValuesOf lists up to most values that may finish the comparison c of a filter of an experiment's runs, of which c.Str
+// is the beginning: those that its newest runs have. What does not stand in one line of a filter is left out.
+func ValuesOf(ctx context.Context, tx BrowseTx, g access.Grant, id string, c search.Clause, most int) ([]string, error) {
+	if _, err := experiment(ctx, tx, g, access.RunRead, id); err != nil {
+		return nil, err
+	}
+	if c.Op == search.Like || c.Op == search.ILike { // a pattern is no value
+		return nil, nil
+	}
+	values, err := tx.NewestValues(ctx, id, c.Entity, c.Key, c.Str, most)
+	return slices.DeleteFunc(values, func(v string) bool { return strings.ContainsFunc(v, unicode.IsControl) }), err
 }
 
 // recentRuns is how many of the newest runs decide which columns a table opens with.

@@ -170,6 +170,46 @@ test('new points come in place: zoom, hidden curves and the scroll stay', async 
   await s.close();
 });
 
+test('charts are drawn one after the other, each once, when the page is painted', async () => {
+  const s = await open(browser);
+  const { page } = s;
+  await page.addInitScript(() => { // notes in order what is drawn, and where the browser had its turn
+    window.noted = [];
+    const next = window.scheduler.yield.bind(window.scheduler);
+    window.scheduler.yield = () => { window.noted.push('turn'); return next(); };
+    document.addEventListener('load', ({ target }) => {
+      if (!target.src?.includes('echarts')) return;
+      window.noted.push(performance.getEntriesByName('first-contentful-paint').length ? 'painted' : 'blank');
+      const { init } = window.echarts;
+      window.echarts.init = (...given) => {
+        const chart = init(...given);
+        for (const act of ['setOption', 'resize']) {
+          const as = chart[act].bind(chart);
+          chart[act] = (...options) => { window.noted.push(act); as(...options); };
+        }
+        return chart;
+      };
+    }, true);
+  });
+  await page.goto(address(runs.slice(0, 3)));
+  await views(page);
+  await settled(page);
+  const charts = await page.locator('.chart canvas').count();
+  const noted = () => page.evaluate(() => window.noted.splice(0));
+  const drawings = (all) => all.filter((w) => w !== 'turn');
+  const first = await noted();
+  assert.ok(charts >= 4, `${charts} charts`);
+  assert.deepEqual(drawings(first), ['painted', ...Array.from({ length: charts + 2 }, () => 'setOption')], 'the first of a page in three steps');
+  assert.doesNotMatch(first.join(' '), /setOption setOption/, 'two charts in one turn');
+  await page.emulateMedia({ colorScheme: 'dark' });
+  await page.waitForFunction((n) => window.noted.filter((w) => w === 'setOption').length === n, charts);
+  assert.doesNotMatch((await noted()).join(' '), /setOption setOption/, 'all charts in the other theme at once');
+  await page.setViewportSize(narrow);
+  await until(async () => (await noted()).includes('resize'), 'a chart fits a narrow window');
+  s.clean('one by one');
+  await s.close();
+});
+
 test('a card shows its table, enlarges, and comes as a file', async () => {
   const s = await open(browser, { acceptDownloads: true });
   const { page } = s;
@@ -252,6 +292,79 @@ test('scatter, parallel coordinates, boxes and pictures', async () => {
   await page.goto(address(runs, '&view=images'));
   await until(() => page.evaluate(() => [...document.querySelectorAll('.imagerow img')].filter((i) => i.naturalWidth === 200).length === 2), 'the pictures are there');
   s.clean('views');
+  await s.close();
+});
+
+test('ranges dragged along parallel axes are in the address, and come back from it', async () => {
+  const s = await open(browser);
+  const { page } = s;
+  const kept = (text) => page.locator('[data-chart-kept]', { hasText: text }).waitFor();
+  const said = () => new URL(page.url()).searchParams.getAll('range');
+  const shown = () => page.evaluate(() => window.echarts.getInstanceByDom(document.querySelector('.chart > div')).getModel().findComponents({ mainType: 'parallelAxis' }).map((a) => a.activeIntervals.length));
+  const axes = ['params.learning_rate', 'params.model', 'params.depth', 'metrics.val_auc'];
+  const go = (more = '') => page.goto(address(runs, `&view=parallel&${axes.map((a) => `axis=${a}`).join('&')}${more}#views`));
+  await go();
+  await page.locator('.chart canvas').waitFor();
+  const reset = page.getByRole('button', { name: 'Keep all again' });
+  assert.equal(await reset.isVisible(), false);
+  // drag moves the hand along an axis, from and to as parts of its height from its top.
+  const drag = async (axis, from, to) => {
+    const box = await page.locator('.chart').boundingBox();
+    const x = box.x + 60 + ((box.width - 150) * axis) / (axes.length - 1);
+    const y = (part) => box.y + 70 + (box.height - 100) * part;
+    await page.mouse.move(x, y(from));
+    await page.mouse.down();
+    await page.mouse.move(x, y((from + to) / 2), { steps: 4 });
+    await page.mouse.move(x, y(to), { steps: 4 });
+    await page.mouse.up();
+  };
+  await drag(1, 0.95, 0.6); // lightgbm, the lower of two
+  await kept('3 of 6 runs kept: B xgb-wide, D run-3, F run-5');
+  await page.waitForURL(/range=/);
+  assert.deepEqual(said(), ['params.model:lightgbm:lightgbm']);
+  await drag(2, 0.7, 0.02); // not the lane of what has no depth
+  await kept(/of 6 runs kept/);
+  await page.waitForFunction(() => new URLSearchParams(location.search).getAll('range').length === 2);
+  const [, depth] = said();
+  assert.match(depth, /^params\.depth:[\d.]+:[\d.]+$/);
+  const note = await page.locator('[data-chart-kept]').textContent();
+  const link = page.url();
+  await page.reload();
+  await kept(note);
+  assert.deepEqual(await shown(), [0, 1, 1, 0]);
+  assert.deepEqual(said(), ['params.model:lightgbm:lightgbm', depth]);
+  await page.emulateMedia({ colorScheme: 'dark' });
+  await until(async () => (await shown()).join() === '0,1,1,0', 'the other theme keeps them');
+  await page.emulateMedia({ colorScheme: 'light' });
+
+  const other = await open(browser);
+  await other.page.goto(link);
+  await other.page.locator('[data-chart-kept]', { hasText: note }).waitFor();
+  other.clean('the link');
+  await other.close();
+
+  await page.getByRole('link', { name: 'Scatter' }).click();
+  await page.waitForURL(/view=scatter/);
+  await page.getByRole('link', { name: 'Parallel' }).click();
+  await kept(note);
+  await page.getByRole('link', { name: /Remove.*depth/ }).click();
+  await page.waitForFunction(() => new URLSearchParams(location.search).getAll('range').length === 1);
+  await kept('3 of 6');
+  await axe(page, 'a range kept');
+  await reset.click();
+  await reset.waitFor({ state: 'hidden' });
+  await page.waitForFunction(() => !location.search.includes('range='));
+  assert.equal(await page.locator('[data-chart-kept]').textContent(), '');
+  assert.deepEqual(await shown(), [0, 0, 0]);
+  assert.match(await page.evaluate(() => document.activeElement.getAttribute('aria-label')), /table/, 'the focus is not lost');
+
+  // A lane of what is missing, two ranges on one axis, and what these runs do not have.
+  await go(`&${['params.depth::', 'params.learning_rate:0.02:0.04', 'params.learning_rate:0.09:0.2', 'params.model:catboost:catboost', 'params.none:1:2', 'metrics.val_auc:x:y', '%25'].map((r) => `range=${r}`).join('&')}`);
+  await kept('1 of 6 runs kept: A xgb-deep');
+  assert.deepEqual(await shown(), [2, 0, 1, 0]);
+  await page.waitForFunction(() => new URLSearchParams(location.search).getAll('range').length === 3);
+  assert.deepEqual(said(), ['params.learning_rate:0.02:0.04', 'params.learning_rate:0.09:0.2', 'params.depth::']);
+  s.clean('ranges');
   await s.close();
 });
 

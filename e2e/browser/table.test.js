@@ -75,6 +75,43 @@ test('the filter completes keys and words', async () => {
   assert.equal(await input.inputValue(), 'params.`feature set` ', 'Escape closes the options and keeps the text');
 });
 
+test('the filter completes values, quoted as they must be', async () => {
+  const some = await api.experiment('words');
+  for (const team of ["it's ours", 'risk', 'risk', 'growth']) await api.run(some, `by ${team}`, { user: 'noor', params: { 'feature set': team } });
+  await page.goto(`${server.url}/experiments/${some}`);
+  const input = page.locator('#filter-query');
+  const options = page.getByRole('option');
+  const offered = async (...want) => {
+    await options.filter({ hasText: want.at(-1) }).waitFor();
+    assert.deepEqual((await options.allInnerTexts()).map((o) => o.trim()), want);
+  };
+  await input.pressSequentially("params.`feature set` = '");
+  await offered("'risk'", "'growth'", "'it''s ours'");
+  await bothThemes('values');
+  await input.pressSequentially("IT'");
+  await options.filter({ hasText: 'growth' }).waitFor({ state: 'detached' });
+  assert.equal(await options.count(), 0, 'the value is closed');
+  await input.press('Backspace');
+  await offered("'it''s ours'");
+  await page.keyboard.press('ArrowDown');
+  await page.keyboard.press('Enter');
+  assert.equal(await input.inputValue(), "params.`feature set` = 'it''s ours' ");
+  await options.filter({ hasText: 'AND' }).waitFor();
+  await page.keyboard.press('Escape');
+  await page.keyboard.press('Enter');
+  await page.waitForFunction(() => document.querySelectorAll('#selection tbody tr').length === 1);
+  await input.fill("user_id != 'n");
+  await offered("'noor'");
+  await input.fill("run_name = 'by risk' OR run_id IN ('x', \"nothing");
+  await page.locator('#filter-complete').waitFor({ state: 'hidden' });
+  await input.fill("status = 'FA' AND run_name = 'x'");
+  await input.evaluate((e) => e.setSelectionRange(11, 11));
+  await input.press('Control+ ');
+  await offered("'FINISHED'");
+  await options.first().click();
+  assert.equal(await input.inputValue(), "status = 'FINISHED' AND run_name = 'x'", 'the rest of the value is replaced, not doubled');
+});
+
 test('typing right after the page was refreshed is answered, however late', async () => {
   await go();
   const input = page.locator('#filter-query');
@@ -245,6 +282,46 @@ test('what is ticked on two pages is tagged, then thrown away', async () => {
   await flash('40 runs moved to the trash.');
   const { runs: left } = await api.post('runs/search', { experiment_ids: [some], max_results: 100 });
   assert.deepEqual(left.map((r) => r.info.run_id).sort(), [made[0].id, made[41].id].sort());
+});
+
+test('compare one run with another: the table begins with it ticked', async () => {
+  const [first, second] = [runs[40], runs[41]];
+  await page.goto(`${server.url}/runs/${first.id}`);
+  await page.getByRole('link', { name: 'Compare' }).click();
+  await page.waitForURL('**/experiments/*');
+  await ticked('1 selected');
+  assert.ok(await box('run-40').isChecked());
+  assert.equal(await page.locator('tr.is-selected').count(), 1);
+  assert.equal(query().has('selected'), false, 'the address is that of the table');
+  await bothThemes('one run to be compared');
+  await box('run-41').click();
+  await ticked('2 selected');
+  await page.getByRole('button', { name: 'Compare' }).click();
+  await page.waitForURL('**/compare?*');
+  assert.deepEqual(query().getAll('run'), [first.id, second.id]);
+  await page.goBack();
+  await ticked('2 selected');
+  await box('run-40').click();
+  await page.reload();
+  await ticked('1 selected');
+  assert.equal(await box('run-40').isChecked(), false, 'what was unticked is not ticked again');
+  // Of another page, and beside those that are ticked; what is not here is nobody's.
+  await go(`?selected=${runs[0].id}&selected=${runs[1].id}&selected=no-run`);
+  await ticked('3 selected');
+  await page.getByRole('link', { name: 'Next' }).click();
+  await page.waitForURL('**token=*');
+  await ticked('3 selected');
+  assert.ok(await box('run-00').isChecked() && await box('run-01').isChecked());
+  await box('run-00').click();
+  await page.getByRole('link', { name: 'First', exact: true }).click();
+  await ticked('2 selected');
+  const plain = await open(browser, { javaScriptEnabled: false });
+  await plain.page.goto(`${server.url}/experiments/${experiment}?selected=${first.id}&selected=${second.id}`);
+  assert.equal(await plain.page.locator('#selection tbody input:checked').count(), 2);
+  await plain.page.getByRole('button', { name: 'Compare' }).click();
+  assert.equal(await plain.page.locator('h1').innerText(), 'Compare 2 runs');
+  plain.clean('without scripts');
+  await plain.close();
 });
 
 test('by keyboard: j, k, x and c', async () => {

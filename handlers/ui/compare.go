@@ -75,7 +75,7 @@ func readComparison(r *route.Request, tx *storage.Tx) (c comparison, err error) 
 // with is the address of the comparison after change; how its charts are seen stays.
 func (c *comparison) with(change func(url.Values)) string {
 	q := url.Values{}
-	for _, name := range []string{"base", "all", "full", "q", "view", "x", "log", "smooth", "from", "to", "group", "band", "sx", "sy", "axis", "by"} {
+	for _, name := range []string{"base", "all", "full", "q", "view", "x", "log", "smooth", "from", "to", "group", "band", "sx", "sy", "axis", "range", "by"} {
 		if v := c.r.QueryParams()[name]; len(v) > 0 && v[0] != "" {
 			q[name] = slices.Clone(v)
 		}

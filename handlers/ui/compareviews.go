@@ -362,6 +362,7 @@ func placed(name string, color int, x, y float64) []dot {
 
 // lane is an axis of parallel coordinates.
 type lane struct {
+	ID         string   `json:"id"` // its name with its kind
 	Name       string   `json:"name"`
 	Categories []string `json:"categories,omitempty"`
 	Missing    bool     `json:"missing"` // some run has nothing here: it goes through a lane of its own
@@ -422,7 +423,7 @@ func (c *comparison) parallel(tx *storage.Tx) (p plot, f compare.Form, err error
 		p.rows = append(p.rows, row)
 	}
 	for a, col := range cols {
-		if lanes[a].Name = col.label(); !col.numeric {
+		if lanes[a].ID, lanes[a].Name = col.name, col.label(); !col.numeric {
 			lanes[a].Categories = col.categories()
 		}
 	}

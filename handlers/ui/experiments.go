@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/slipway-ml/slipway/domain"
 	"github.com/slipway-ml/slipway/domain/access"
@@ -57,9 +58,14 @@ func experimentsView(r *route.Request) (v experiments.ListView, err error) {
 		Query: r.QueryParam("q"), View: viewWord(r), Order: r.QueryParam("order"), TrackingURI: r.Absolute(""),
 		CanWrite: may(r, access.ExperimentWrite), CanDelete: may(r, access.ExperimentDelete),
 	}
-	q, err := tracking.ParseExperimentQuery(likeName(v.Query), orders(v.Order))
+	filter := likeName(v.Query)
+	q, err := tracking.ParseExperimentQuery(filter, orders(v.Order))
 	if err != nil {
-		v.Problem, q = problem(r, err, likeName(v.Query) == v.Query), tracking.Query{}
+		own := ""
+		if filter == v.Query {
+			own = filter
+		}
+		v.Problem, q = problem(r, err, own), tracking.Query{}
 	}
 	q.View, q.Limit, q.After = views[v.View], pageSize, r.QueryParam("token")
 	g, err := access.Authorize(r.Grant.Actor(), access.ExperimentRead, r.Grant.Workspace(), r.Grant.Origin())
@@ -132,13 +138,13 @@ func orders(s string) []string {
 	return []string{s}
 }
 
-// problem is what is wrong with a filter, and where, if the text is the reader's own.
-func problem(r *route.Request, err error, own bool) component.FilterProblem {
+// problem is what is wrong with a filter, and where in the text that the reader wrote; "" if they wrote another.
+func problem(r *route.Request, err error, text string) component.FilterProblem {
 	at, ok := search.Position(err)
-	if !ok || !own {
-		at = -1
+	if !ok || text == "" || at > len(text) {
+		return component.FilterProblem{Message: said(r.Ctx(), err), At: -1}
 	}
-	return component.FilterProblem{Message: said(r.Ctx(), err), At: at}
+	return component.FilterProblem{Message: said(r.Ctx(), err), At: utf8.RuneCountInString(text[:at])}
 }
 
 // filterStatus says that a list has a filter it could not read; it is shown without it. A page that only asked
@@ -156,7 +162,7 @@ func pager(r *route.Request, next, path, part string) component.PagerProps {
 	with := func(token string) string {
 		q := url.Values{}
 		for k, vs := range r.QueryParams() {
-			if k != "token" && len(vs) > 0 && vs[0] != "" {
+			if k != "token" && k != "selected" && len(vs) > 0 && vs[0] != "" {
 				q[k] = vs
 			}
 		}

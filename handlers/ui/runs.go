@@ -26,6 +26,7 @@ var runsPages = []route.Route{
 	route.GET("/experiments/:id", access.RunRead, listRuns),
 	route.GET("/experiments/:id/columns", access.RunRead, pickColumns),
 	route.GET("/experiments/:id/keys", access.RunRead, listKeys),
+	route.GET("/experiments/:id/values", access.RunRead, listValues),
 	route.GET("/experiments/:id/export", access.RunRead, exportRuns),
 	route.POST("/experiments/:id/views", access.ViewWrite, saveView),
 	route.POST("/experiments/:id/views/:view/delete", access.ViewWrite, deleteView),
@@ -52,7 +53,8 @@ type listing struct {
 	children   map[string]int
 	groups     []tracking.Group
 	trends     map[string][]float64
-	best       string // id of the best run
+	best       string   // id of the best run
+	ticked     []string // the runs of this experiment that the address ticks
 	views      []tracking.SavedView
 	names      map[string]string
 	trash      bool
@@ -63,7 +65,7 @@ func newListing(r *route.Request, s runs.State) *listing {
 	l := &listing{r: r, state: s}
 	q, err := tracking.ParseRunQuery(s.Filter, orders(s.Order))
 	if err != nil {
-		l.fault, q = problem(r, err, true), tracking.Query{}
+		l.fault, q = problem(r, err, s.Filter), tracking.Query{}
 	}
 	q.Experiments, q.View, q.Limit, q.After = []string{s.Experiment}, views[s.View], s.Limit, s.Token
 	q.Filter = search.All(q.Filter, chips(s)...)
@@ -117,16 +119,38 @@ func listRuns(r *route.Request) error {
 		return err
 	}
 	if v, ok := tracking.StandardView(l.views); ok && l.state.Plain() && r.Request().Header.Get("HX-Target") == "" {
-		return see(r, viewURL(v))
+		u := viewURL(v)
+		if len(l.selected()) > 0 {
+			u += "&" + url.Values{"selected": l.selected()}.Encode()
+		}
+		return see(r, u)
 	}
 	v := l.view()
 	v.Took = time.Since(began)
 	return r.Render(filterStatus(r, v.Problem), runs.List(v))
 }
 
+// selected are the runs that the address ticks. It does so once: they are no part of State, and no link keeps them.
+func (l *listing) selected() []string { return l.r.QueryParams()["selected"] }
+
+// findTicked looks up which of the selected are runs of this experiment, on whichever page of it.
+func (l *listing) findTicked(tx *storage.Tx) error {
+	ids := l.selected()
+	found, err := tracking.RunsByID(l.r.Ctx(), tx, l.r.Grant, ids[:min(tracking.MaxCompared, len(ids))])
+	for _, run := range found {
+		if run.ExperimentID == l.experiment.ID {
+			l.ticked = append(l.ticked, run.ID)
+		}
+	}
+	return err
+}
+
 // find reads what the table shows.
 func (l *listing) find(tx *storage.Tx) (err error) {
 	ctx, g := l.r.Ctx(), l.r.Grant
+	if err := l.findTicked(tx); err != nil {
+		return err
+	}
 	if l.uses, l.newest, err = tracking.ColumnUses(ctx, tx, g, l.state.Experiment); err != nil {
 		return err
 	}
@@ -304,7 +328,7 @@ func (l *listing) findGroups(tx *storage.Tx) (err error) {
 func (l *listing) view() runs.ListView {
 	r, e := l.r, l.experiment
 	v := runs.ListView{
-		State: l.state, Problem: l.fault, Columns: l.columns, Total: l.activity.Runs, TrackingURI: r.Absolute(""),
+		State: l.state, Ticked: l.ticked, Problem: l.fault, Columns: l.columns, Total: l.activity.Runs, TrackingURI: r.Absolute(""),
 		CanWrite: may(r, access.RunWrite), CanDelete: may(r, access.RunDelete),
 		FirstUse: len(l.page.Items) == 0 && l.state.Plain() && !l.trash && l.fault.Message == "",
 	}
@@ -472,7 +496,7 @@ func (l *listing) groupRows() []runs.GroupRow {
 
 // groupURL leads to the runs of a group.
 func (l *listing) groupURL(g tracking.Group) string {
-	condition := runs.KeyName(l.state.Group) + " = '" + strings.ReplaceAll(g.Value, "'", "''") + "'"
+	condition := runs.KeyName(l.state.Group) + " = " + search.Quote(g.Value)
 	if g.Missing {
 		condition = runs.KeyName(l.state.Group) + " IS NULL"
 	}
@@ -596,6 +620,37 @@ func listKeys(r *route.Request) error {
 		names[i] = k.Kind + "s." + k.Name
 	}
 	return r.JSON(http.StatusOK, names)
+}
+
+// listValues answers completion as JSON: values for the comparison that filter, the text before the caret, ends in.
+// Each is written as the language wants it, to stand in place of the part that is there.
+func listValues(r *route.Request) error {
+	const most = 30
+	filter := r.QueryParam("filter")
+	out := struct {
+		Part   string   `json:"part"`
+		Values []string `json:"values"`
+	}{Values: []string{}}
+	c, at, ok := search.Runs.Unfinished(filter)
+	values, err := route.Read(r, func(tx *storage.Tx) ([]string, error) {
+		if !ok {
+			return nil, r.Grant.Need(access.RunRead, r.Grant.Workspace())
+		}
+		return tracking.ValuesOf(r.Ctx(), tx, r.Grant, r.Param("id"), c, most)
+	})
+	if err != nil {
+		return err
+	}
+	if ok {
+		out.Part = filter[at:]
+	}
+	for _, v := range values {
+		if v = search.Quote(v); c.Op == search.Eq || c.Op == search.Ne {
+			v += " " // what may follow is offered next
+		}
+		out.Values = append(out.Values, v)
+	}
+	return r.JSON(http.StatusOK, out)
 }
 
 // more is a grant for another permission than the route's, for pages that show several kinds of things.

@@ -133,7 +133,13 @@ func Error(ctx context.Context, e *domain.Error) string {
 	case wanted == 0:
 		return text
 	}
-	return fmt.Sprintf(text, e.Args...)
+	args := slices.Clone(e.Args)
+	for i, a := range args {
+		if w, ok := a.(domain.Word); ok {
+			args[i] = T(ctx, "error."+w.Key)
+		}
+	}
+	return fmt.Sprintf(text, args...)
 }
 
 // Fields are the failures of single form fields in the reader's language, by the name of the field.

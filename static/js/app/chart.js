@@ -49,12 +49,13 @@ const slipwayChart = {
   document.head.append(probe);
   const token = (name) => { probe.style.color = `var(${name})`; return getComputedStyle(probe).color; };
 
-  const theme = () => ({
+  let look; // read once a theme: each token costs the browser a calculation
+  const theme = () => look ??= {
     colors: Array.from({ length: 10 }, (_, i) => token(`--chart-${i + 1}`)),
     text: token('--text'), text2: token('--text-2'), label: token('--chart-label'), axis: token('--chart-axis'), accent: token('--accent'),
     grid: token('--chart-grid'), surface: token('--surface'), raised: token('--surface-raised'), border: token('--border'), neutral: token('--neutral-solid'),
     font: getComputedStyle(document.body).fontFamily,
-  });
+  };
 
   // ---- Words and numbers ----
   const lang = root.lang || 'en';
@@ -179,8 +180,9 @@ const slipwayChart = {
   };
   const curves = (data, how, t, hidden) => {
     const several = data.series.length > 1;
-    const points = data.series.reduce((n, s) => n + s.points.length, 0);
-    const ends = points > 1 || data.from !== null ? { min: data.from ?? 'dataMin', max: data.to ?? 'dataMax' } : { min: ({ min }) => min - 1, max: ({ max }) => max + 1 };
+    const xs = data.series.flatMap(({ points }) => (points.length ? [points[0][0], points.at(-1)[0]] : []));
+    const around = Math.min(...xs) === Math.max(...xs) && data.from === null ? { time: 60_000 }[data.x] ?? 1 : 0; // all in one place: it is the middle
+    const ends = around ? { min: ({ min }) => min - around, max: ({ max }) => max + around } : { min: data.from ?? 'dataMin', max: data.to ?? 'dataMax' };
     return {
       ...base(t, several),
       tooltip: { ...tooltip(t), trigger: 'axis', formatter: about(data, how, hidden), axisPointer: { type: 'line', lineStyle: { color: t.label, type: [3, 3] } } },
@@ -223,22 +225,30 @@ const slipwayChart = {
       { type: 'scatter', symbolSize: 10, data: given.groups.flatMap((g, i) => dots(t, g.dots, (d) => [i, d.y])) },
     ],
   });
-  // What a run does not have goes through a lane of its own below the axis, marked —.
+  // What a run does not have goes through a lane of its own below the axis, marked —. Texts are places on an axis of
+  // numbers too: on one of categories a dragged range loses its width.
   const laneOf = (a, values) => {
-    if (a.categories) return { type: 'category', data: a.missing ? ['—', ...a.categories] : a.categories, lane: 0, shift: a.missing ? 1 : 0 };
+    if (a.categories) {
+      const names = a.missing ? ['—', ...a.categories] : a.categories;
+      const label = { customValues: names.map((_, i) => i), hideOverlap: true };
+      return { type: 'value', min: -0.5, max: names.length - 0.5, lane: 0, shift: names.length - a.categories.length, names, axisLabel: label };
+    }
     const known = values.filter((v) => v !== null);
     const low = Math.min(...known);
     const high = Math.max(...known);
     const room = (high - low) || Math.abs(high) || 1;
-    if (!a.missing) return { type: 'value', scale: true, ...(high === low ? { min: low - room / 2, max: high + room / 2 } : {}) };
+    if (!a.missing) return { type: 'value', scale: true, lane: low, ...(high === low ? { min: low - room / 2, max: high + room / 2 } : {}) };
     const lane = low - room * 0.2;
     const ticks = known.length ? [lane, ...new Set([low, (low + high) / 2, high])] : [lane];
     return { type: 'value', min: lane, max: known.length ? high + (high === low ? room / 2 : 0) : lane + 1, lane, shift: 0, axisLabel: { customValues: ticks, formatter: (v) => (v === lane ? '—' : rough(v)) } };
   };
-  const parallel = (given, t) => {
-    const lanes = given.axes.map((a, i) => laneOf(a, given.runs.map((r) => r.values[i])));
+  const dragged = (color) => ({ color, borderColor: color, borderWidth: 1, opacity: 0.2 });
+  const lanesOf = (given) => given.axes.map((a, i) => laneOf(a, given.runs.map((r) => r.values[i])));
+  const parallel = (given, t, width) => {
+    const lanes = lanesOf(given);
+    const letters = Math.max(4, Math.min(18, (width - 150) / Math.max(1, lanes.length - 1) / 7 - 2)); // fit between two axes
+    const named = (names) => (v) => { const name = names[v] ?? ''; return name.length > letters ? `${name.slice(0, letters - 1)}…` : name; };
     const label = { color: t.text2, fontSize: 11, backgroundColor: t.surface, padding: [1, 3], borderRadius: 3 };
-    const cut = (v) => (String(v).length > 16 ? `${String(v).slice(0, 15)}…` : v);
     return {
       ...base(t, given.runs.length > 1),
       tooltip: { ...tooltip(t), trigger: 'item', formatter: ({ seriesIndex }) => { const r = given.runs[seriesIndex]; return [inRich(r.name), ...given.axes.map((a, i) => `${inRich(a.name)}: ${r.values[i] === null ? '—' : a.categories ? inRich(a.categories[r.values[i]].slice(0, 60)) : plain(r.values[i])}`)].join('\n'); } },
@@ -246,10 +256,10 @@ const slipwayChart = {
         left: 60, right: 90, top: 70, bottom: 30,
         parallelAxisDefault: {
           nameTextStyle: { color: t.text, fontSize: 12, fontWeight: 600, width: 110, overflow: 'truncate' }, nameGap: 14, axisLine: { lineStyle: { color: t.axis } }, axisTick: { show: false }, splitNumber: 4,
-          areaSelectStyle: { color: t.accent, borderColor: t.accent, opacity: 0.2, width: 18 },
+          areaSelectStyle: { ...dragged(t.accent), width: 18 },
         },
       },
-      parallelAxis: lanes.map(({ lane, shift, ...a }, dim) => ({ dim, name: given.axes[dim].name, ...a, axisLabel: { ...label, formatter: a.type === 'value' ? rough : cut, ...a.axisLabel } })),
+      parallelAxis: lanes.map(({ lane, shift, names, ...a }, dim) => ({ dim, name: given.axes[dim].name, ...a, axisLabel: { ...label, formatter: names ? named(names) : rough, ...a.axisLabel } })),
       series: given.runs.map((r) => ({
         type: 'parallel', name: r.name, progressive: 0, inactiveOpacity: 0.1, activeOpacity: 1,
         lineStyle: { width: 2.5, color: t.colors[r.color % 10], opacity: 1, type: DASH[r.color % DASH.length] }, itemStyle: { color: t.colors[r.color % 10] },
@@ -258,13 +268,66 @@ const slipwayChart = {
     };
   };
   const plots = { scatter, box, parallel };
+
+  // ---- Ranges dragged along axes. The address has each as axis:low:high, the ends as numbers or texts, none for — ----
+  const RANGE = 'range';
+  const rangeText = (a, lane, [low, high]) => {
+    let ends = [low, high].map((v) => (a.missing && v <= lane.lane ? '' : String(Number(v.toPrecision(6)))));
+    if (lane.names) {
+      const [from, to] = [Math.max(0, Math.ceil(low)), Math.min(lane.names.length - 1, Math.floor(high))];
+      if (from > to) return undefined; // between two texts
+      ends = [from, to].map((i) => (i < lane.shift ? '' : lane.names[i]));
+    }
+    return [a.id, ...ends].map(encodeURIComponent).join(':');
+  };
+  const rangeEnds = (lane, low, high) => {
+    if (!lane.names) return [low, high].map((v) => (v === '' ? lane.lane : Number(v)));
+    const [from, to] = [low, high].map((name) => (name === '' ? lane.shift - 1 : lane.names.indexOf(name, lane.shift)));
+    return from < 0 || to < from ? [NaN] : [from - 0.35, to + 0.35];
+  };
+  const ranges = () => new URLSearchParams(location.search).getAll(RANGE);
+  const decoded = (text) => text.split(':').map((part) => { try { return decodeURIComponent(part); } catch { return ''; } });
+  // brush drags the ranges of the address; one that these runs do not have is left out.
+  const brush = (chart, given) => {
+    const all = ranges().map(decoded);
+    if (!all.length) return;
+    lanesOf(given).forEach((lane, parallelAxisIndex) => {
+      const intervals = all.filter(([id, , high]) => id === given.axes[parallelAxisIndex].id && high !== undefined)
+        .map(([, low, high]) => rangeEnds(lane, low, high)).filter((ends) => ends.every(Number.isFinite));
+      if (intervals.length) chart.dispatchAction({ type: 'axisAreaSelect', parallelAxisIndex, intervals });
+    });
+    chart.resize(); // an axis draws what its own act dragged with the next change only
+    tint(chart);
+  };
+  // tint gives ranges their look again: the library forgets it when it draws one anew.
+  const tint = (chart) => {
+    const { color: fill, borderColor: stroke, borderWidth: lineWidth, opacity } = dragged(token('--accent'));
+    chart.getZr().storage.traverse((shape) => {
+      const cover = shape.__brushOption && shape.childAt(0);
+      if (cover && cover.style.fill !== fill) cover.setStyle({ fill, stroke, lineWidth, opacity });
+    });
+  };
+  let writing;
+  const writeRanges = (element, chart, given) => {
+    clearTimeout(writing);
+    writing = setTimeout(() => { // a hand drags more often than a browser lets an address change
+      if (!element.isConnected || drawn.get(element)?.chart !== chart) return;
+      const url = new URL(location.href);
+      url.searchParams.delete(RANGE);
+      lanesOf(given).forEach((lane, i) => chart.getModel().getComponent('parallelAxis', i).activeIntervals
+        .map((ends) => rangeText(given.axes[i], lane, ends)).forEach((text) => { if (text) url.searchParams.append(RANGE, text); }));
+      if (url.href !== location.href) history.replaceState(history.state, '', url);
+    }, 150);
+  };
   // narrowed says which runs lie in all the ranges that were dragged.
   const narrowed = (element, chart, given) => {
     const note = $('[data-chart-kept]');
     if (!note) return;
+    writeRanges(element, chart, given);
     const all = chart.getModel().getSeries();
     const kept = given.runs.filter((_, i) => all[i].getRawIndicesByActiveState('active').length);
     const free = all.every((series) => series.getRawIndicesByActiveState('normal').length);
+    $('[data-chart-reset]').hidden = free;
     note.textContent = free ? '' : note.dataset.chartKept.replace('{n}', kept.length).replace('{all}', given.runs.length).replace('{names}', () => kept.map((r) => r.name).join(', ') || '—');
   };
 
@@ -293,8 +356,29 @@ const slipwayChart = {
   const DATA = ['x', 'from', 'to', 'group', 'band'];
   const source = (element) => (controls() ? stated(element.dataset.chartSrc, DATA) : new URL(element.dataset.chartSrc, location.href));
 
+  // ---- One chart after the other: what somebody presses meanwhile is not kept waiting for all of them ----
+  const pause = () => window.scheduler?.yield?.() ?? new Promise((go) => { setTimeout(go); });
+  const queue = new Map(); // element → what draws it, the first to come first
+  let working = false;
+  const inTurn = async (element, act) => {
+    queue.set(element, act);
+    if (working) return;
+    working = true;
+    for (const next of queue.keys()) {
+      await pause();
+      const now = queue.get(next);
+      queue.delete(next);
+      try { if (next.isConnected) await now(); } catch (e) { reportError(e); }
+    }
+    working = false;
+  };
+
   // ---- Life of a chart ----
-  const sizes = new ResizeObserver((entries) => entries.forEach(({ target }) => drawn.get(target)?.chart.resize()));
+  const fit = (chart) => { // an observer tells of the first size too, which is the one that was drawn for
+    const { clientWidth, clientHeight } = chart.getDom();
+    if (chart.getWidth() !== clientWidth || chart.getHeight() !== clientHeight) chart.resize();
+  };
+  const sizes = new ResizeObserver((entries) => entries.forEach(({ target }) => { if (drawn.has(target)) fit(drawn.get(target).chart); }));
   const start = (element, zooms) => {
     element.replaceChildren();
     const box = element.appendChild(document.createElement('div')); // the library writes style attributes on it
@@ -310,76 +394,102 @@ const slipwayChart = {
     element.replaceChildren();
     drawn.delete(element);
   };
-  const draw = (element) => {
+  // The first drawing of a page has the browser compile most of the library: it goes in steps, axes that nobody sees
+  // and perhaps a simple part before all. It is false where the chart went meanwhile.
+  let compiled = false;
+  const steps = async (element, chart, simple) => {
+    const unseen = { type: 'value', show: false };
+    const parts = compiled ? [] : [() => ({ ...base(theme(), false), xAxis: unseen, yAxis: unseen }), ...simple];
+    compiled = true;
+    for (const part of parts) {
+      chart.setOption(part(), true);
+      await pause();
+      if (drawn.get(element)?.chart !== chart) return false;
+    }
+    return true;
+  };
+  const draw = async (element) => {
     if (drawn.has(element) || !element.isConnected) return;
     const text = document.getElementById(element.dataset.chart);
     if (!text) return;
     const given = JSON.parse(text.textContent);
     const chart = start(element, !given.kind);
-    const option = (t) => (plots[given.kind] ?? dress)(given, t);
-    chart.setOption(option(theme()));
-    drawn.set(element, { chart, again: (t) => chart.setOption(option(t), true) });
-    if (given.kind === 'parallel') chart.on('axisareaselected', () => narrowed(element, chart, given));
+    const again = (t) => {
+      chart.setOption((plots[given.kind] ?? dress)(given, t, element.clientWidth), true);
+      if (given.kind === 'parallel') brush(chart, given);
+    };
+    drawn.set(element, { chart, again });
+    if (given.kind === 'parallel') {
+      chart.on('axisareaselected', () => { narrowed(element, chart, given); tint(chart); });
+      chart.on('rendered', () => tint(chart));
+    }
+    if (await steps(element, chart, [])) again(theme());
   };
-  const show = (element, data) => {
+  const show = async (element, data) => {
     const card = element.closest('.chart-card');
     const none = data.series.every((s) => s.points.length === 0);
     element.setAttribute('aria-label', data.sentence || element.getAttribute('aria-label'));
     $('[data-chart-empty]', card).hidden = !none;
     element.hidden = none || !$('.chart__data', card).hidden;
     if (none) { forget(element); return; }
-    const chart = drawn.get(element)?.chart ?? start(element, true);
-    const hidden = () => new Set(Object.entries(one(chart.getOption()?.legend).selected ?? {}).filter(([, on]) => !on).map(([name]) => name));
-    const again = (t) => {
-      chart.setOption(curves(data, how(), t, hidden), { replaceMerge: ['series'] }); // zoom and legend stay as they are
+    const known = drawn.get(element)?.chart;
+    const chart = known ?? start(element, true);
+    const chosenIn = () => chart.getModel().getComponent('legend')?.option.selected ?? {}; // getOption would copy all points
+    const hidden = () => new Set(Object.entries(chosenIn()).filter(([, on]) => !on).map(([name]) => name));
+    const again = (t, anew) => {
+      chart.setOption(curves(data, how(), t, hidden), anew ? { notMerge: true } : { replaceMerge: ['series'] }); // zoom and legend stay as they are
       subtitle(element, data, how());
     };
     drawn.set(element, { chart, again, x: data.x });
-    again(theme());
+    const single = () => curves({ ...data, series: data.series.slice(0, 1) }, how(), theme(), hidden);
+    if (await steps(element, chart, [single])) again(theme(), !known);
   };
-  // load asks for the data of a chart; only the last of several answers counts.
+
+  // The library is long to read: the page is painted first.
+  const painted = new Promise((go) => { requestAnimationFrame(() => setTimeout(go)); });
+  let library;
+  const fetched = () => new Promise((resolve, reject) => {
+    const script = document.createElement('script');
+    script.src = $('meta[name="slipway-charts"]').content;
+    script.onload = () => { window.echarts.connect('page'); resolve(); };
+    script.onerror = () => { library = undefined; reject(new Error('the chart library did not load')); };
+    document.head.append(script);
+  });
+  const ready = () => library ??= painted.then(fetched);
+
+  // load asks for the data of a chart, while the library may still be on its way; only the last of several answers
+  // counts.
   const load = async (element) => {
     const card = element.closest('.chart-card');
     const problem = $('[data-chart-error]', card);
     const turn = element.turn = (element.turn ?? 0) + 1;
     card.setAttribute('aria-busy', 'true');
+    let act;
     try {
       const answer = await fetch(source(element), { headers: { Accept: 'application/json' } });
       const data = await answer.json().catch(() => ({}));
-      if (turn !== element.turn || !element.isConnected) return;
       if (!answer.ok) throw new Error(data.error ?? '', { cause: 'said' });
-      problem.hidden = true;
-      show(element, data);
+      act = () => { problem.hidden = true; return show(element, data); };
     } catch (e) {
-      if (turn !== element.turn || !element.isConnected) return;
-      const text = $('[data-text]', problem);
-      text.dataset.usual ??= text.textContent;
-      text.textContent = (e.cause === 'said' && e.message) || text.dataset.usual;
-      problem.hidden = false;
-      if (!drawn.has(element)) element.hidden = true; // what was drawn before stays, as what it was
-    } finally {
-      if (turn === element.turn) card.removeAttribute('aria-busy');
+      act = () => {
+        const text = $('[data-text]', problem);
+        text.dataset.usual ??= text.textContent;
+        text.textContent = (e.cause === 'said' && e.message) || text.dataset.usual;
+        problem.hidden = false;
+        if (!drawn.has(element)) element.hidden = true; // what was drawn before stays, as what it was
+      };
     }
+    await ready();
+    if (turn === element.turn) inTurn(element, async () => { await act(); card.removeAttribute('aria-busy'); });
   };
-
-  let library;
-  const ready = () => library ??= window.echarts ? Promise.resolve() : new Promise((resolve, reject) => {
-    const script = document.createElement('script');
-    script.src = $('meta[name="slipway-charts"]').content;
-    script.onload = resolve;
-    script.onerror = () => { library = undefined; reject(new Error('the chart library did not load')); };
-    document.head.append(script);
-  });
 
   // A chart is drawn when it comes near the window: a page may hold hundreds. To watch it again is to ask again.
   const near = new IntersectionObserver((entries) => entries.forEach(({ isIntersecting, target: card }) => {
     if (!isIntersecting) return;
     near.unobserve(card);
     const element = $('.chart', card);
-    ready().then(async () => {
-      if (element.dataset.chartSrc) await load(element); else draw(element);
-      window.echarts.connect('page');
-    }, () => (element.dataset.chartSrc ? openTable(card) : showTable(element)));
+    if (element.dataset.chartSrc) load(element).catch(() => openTable(card));
+    else ready().then(() => inTurn(element, () => draw(element)), () => showTable(element));
   }), { rootMargin: '300px' });
   const watch = (element) => {
     const card = element.closest('.chart-card');
@@ -393,7 +503,10 @@ const slipwayChart = {
     from.querySelectorAll('[data-chart-rows]').forEach((link) => { link.setAttribute('role', 'button'); link.setAttribute('aria-pressed', 'false'); });
     if (!document.fullscreenEnabled) from.querySelectorAll('[data-chart-enlarge]').forEach((button) => { button.hidden = true; });
   };
-  const redraw = () => { const t = theme(); drawn.forEach(({ again }) => again(t)); };
+  const redraw = () => drawn.forEach((_, element) => { // what waits to be drawn is drawn as it is to be now
+    if (!queue.has(element)) inTurn(element, () => drawn.get(element)?.again(theme()));
+  });
+  const relight = () => { look = undefined; redraw(); };
   const reload = () => [...document.querySelectorAll('[data-chart-src]')].forEach(watch);
 
   // What changed in the controls is in the address at once, and on every chart.
@@ -436,9 +549,11 @@ const slipwayChart = {
   // Links and forms of the page itself keep what the controls say now.
   document.addEventListener('htmx:configRequest', (event) => {
     const { detail } = event;
-    if (!controls() || !detail.boosted || detail.verb !== 'get') return;
+    if (!detail.boosted || detail.verb !== 'get') return;
     const url = new URL(detail.path, location.href);
     if (url.pathname !== location.pathname) return;
+    if ($('[data-chart-kept]')) keepRanges(detail, url);
+    if (!controls()) return;
     const all = chosen();
     if (detail.elt.matches('form')) {
       for (const name of STATE) if (all[name]) detail.parameters[name] = all[name]; else delete detail.parameters[name];
@@ -446,6 +561,18 @@ const slipwayChart = {
       detail.path = stated(detail.path).href.slice(location.origin.length);
     }
   });
+
+  // The ranges of axes that are no longer shown go.
+  const keepRanges = (detail, url) => {
+    if (detail.elt.matches('form')) {
+      detail.parameters[RANGE] = ranges();
+      return;
+    }
+    const axes = url.searchParams.getAll('axis');
+    url.searchParams.delete(RANGE);
+    ranges().filter((text) => !axes.length || axes.includes(decoded(text)[0])).forEach((text) => url.searchParams.append(RANGE, text));
+    detail.path = url.href.slice(location.origin.length);
+  };
 
   // ---- Zoom: drag across the plot, or turn the wheel with Ctrl; a double click shows everything again ----
   const dragging = (chart) => {
@@ -574,6 +701,11 @@ const slipwayChart = {
       act(button.closest('.chart-card'), button);
     }
   });
+  document.addEventListener('click', (event) => {
+    if (!event.target.closest?.('[data-chart-reset]')) return;
+    drawn.forEach(({ chart }) => { chart.dispatchAction({ type: 'axisAreaSelect', intervals: [] }); chart.resize(); });
+    $('[data-chart-table]').focus(); // the button is gone
+  });
   document.addEventListener('keydown', (event) => { // what is a button by its role answers to the space bar too
     if (event.key === ' ' && event.target.matches?.('a[data-chart-rows]')) { event.preventDefault(); event.target.click(); }
   });
@@ -603,7 +735,7 @@ const slipwayChart = {
   document.addEventListener('htmx:beforeHistorySave', () => [...drawn.keys()].forEach(forget));
   document.addEventListener('htmx:historyRestore', () => scan(document));
   document.addEventListener('htmx:afterSettle', () => scan(document));
-  matchMedia('(prefers-color-scheme: dark)').addEventListener('change', redraw);
-  new MutationObserver(redraw).observe(root, { attributes: true, attributeFilter: ['data-theme'] });
+  matchMedia('(prefers-color-scheme: dark)').addEventListener('change', relight);
+  new MutationObserver(relight).observe(root, { attributes: true, attributeFilter: ['data-theme'] });
   scan(document);
 })();

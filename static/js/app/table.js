@@ -38,6 +38,16 @@
     keep(ids);
     paint();
   };
+  // Runs that the address names join those that are ticked, once: the address without them is the page from then on.
+  const join = () => {
+    const runs = $('[data-ticked]');
+    if (!runs) return;
+    keep(new Set([...load(), ...runs.dataset.ticked.split(' ')]));
+    delete runs.dataset.ticked;
+    const url = new URL(location.href);
+    url.searchParams.delete('selected');
+    history.replaceState(history.state, '', url);
+  };
   let last; // the run where a range begins: its row may be written anew meanwhile
   document.addEventListener('click', (event) => {
     const box = event.target.closest?.('#selection input[name="run"]');
@@ -93,15 +103,23 @@
     if (plain.test(rest)) return `${name} `;
     return rest.includes('`') ? `${kind}."${rest.replaceAll('"', '""')}" ` : `${kind}.\`${rest}\` `;
   };
-  // What may follow the text before the caret: [what is being written, words, kind of keys to ask for].
+  // What the server knows is asked for: [what is being written, words].
+  const ask = async (address, query) => {
+    const answer = await fetch(`${address}?${new URLSearchParams(query)}`);
+    if (!answer.ok) throw new Error(String(answer.status));
+    return answer.json();
+  };
+  const keys = async (text, kind, q) => [text, (await ask($('[data-keys]').dataset.keys, { kind, q })).map(written)];
+  const values = async (filter) => { const { part, values: all } = await ask($('[data-values]').dataset.values, { filter }); return [part, all]; };
+  const quotes = /'[^']*'|"[^"]*"|`[^`]*`/g;
+  // What may follow the text before the caret: [what is being written, words, or how to ask for both].
   const expects = (before) => {
-    const open = (before.match(/'/g) ?? []).length % 2;
-    if (open) return [null];
+    if (/'|(^|[^.])"/.test(before.replace(quotes, ''))) return ['', [], () => values(before)];
     const part = /(?:^|[\s(])(?:(metrics?|params?|tags?)\.[`"]?([^`"\s]*)|([\w.]*))$/i.exec(before);
     if (!part) return [null];
     const text = part[1] ? part[0].replace(/^[\s(]/, '') : part[3];
     const earlier = before.slice(0, before.length - text.length).trimEnd();
-    if (part[1]) return [text, [], `${part[1].toLowerCase().replace(/s$/, '')}`, part[2]];
+    if (part[1]) return [text, [], () => keys(text, part[1].toLowerCase().replace(/s$/, ''), part[2])];
     if (earlier === '' || /(\(|\b(and|or|not))$/i.test(earlier)) return [text, words.start];
     if (/('|\)|\d|null)$/i.test(earlier)) return [text, words.after];
     if (/[=<>]$|like$/i.test(earlier)) return [null];
@@ -127,15 +145,13 @@
     input.removeAttribute('aria-activedescendant');
   };
   const offer = async (input) => {
-    const [text, some, kind, part] = expects(input.value.slice(0, input.selectionStart));
+    const [typed, some, more] = expects(input.value.slice(0, input.selectionStart));
     const mine = asked += 1;
-    if (text === null) { close(input); return; }
+    if (typed === null) { close(input); return; }
+    let text = typed;
     let found = some.filter((w) => w.toLowerCase().startsWith(text.toLowerCase()) && w.trim() !== text);
-    if (kind) {
-      try {
-        const answer = await fetch(`${$('[data-keys]').dataset.keys}?${new URLSearchParams({ kind, q: part })}`);
-        found = answer.ok ? (await answer.json()).map(written) : [];
-      } catch { found = []; }
+    if (more) {
+      try { [text, found] = await more(); } catch { found = []; }
     }
     if (mine !== asked) return; // somebody typed on
     const box = list(input);
@@ -153,9 +169,12 @@
   const take = (input, option) => {
     const at = input.selectionStart;
     const from = at - Number(option.dataset.length);
-    input.setRangeText(option.textContent, from, at, 'end');
+    const rest = option.textContent.startsWith("'") ? /^[^\s'"]*['"]/.exec(input.value.slice(at)) : null; // of the value that is replaced
+    const to = at + (rest?.[0].length ?? 0);
+    const word = /\s/.test(input.value[to]) ? option.textContent.trimEnd() : option.textContent;
+    input.setRangeText(word, from, to, 'end');
     input.focus();
-    if (/[.]$/.test(option.textContent) || /\s$/.test(option.textContent)) offer(input); else close(input);
+    if (/[.\s']$/.test(word)) offer(input); else close(input);
   };
   const move = (input, step) => {
     const all = $$('li', list(input));
@@ -217,8 +236,9 @@
     for (const id of ['picked', 'picker-found']) $(`#${id}`, form).replaceWith($(`#${id}`, page));
   });
 
-  document.addEventListener('htmx:afterSettle', () => { paint(); queries(); });
+  document.addEventListener('htmx:afterSettle', () => { join(); paint(); queries(); });
   document.addEventListener('slipway:refreshed', paint);
   addEventListener('pageshow', () => { paint(); queries(); });
+  join();
   paint();
 })();

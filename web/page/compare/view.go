@@ -11,7 +11,7 @@ import (
 
 // View is the comparison of some runs. All of it is in the address.
 //
-//	GET /compare          run…, base, all, full…, q, add, view; x, log, smooth, from, to, group, band; sx, sy, axis…, by; page
+//	GET /compare          run…, base, all, full…, q, add, view; x, log, smooth, from, to, group, band; sx, sy, axis…, range… (axis:low:high), by; page
 //	GET /compare/table    the same, format
 //	GET /compare/chart    the same
 type View struct {

@@ -15,7 +15,7 @@ import (
 
 // ListView is the page of one experiment.
 //
-//	GET  /experiments/:id           see State
+//	GET  /experiments/:id           see State; and selected *: runs to begin with ticked
 //	GET  /experiments/:id/columns   the same, and q: the picker
 //	GET  /experiments/:id/export    the same, and format: csv or json
 //	POST /experiments/:id/views     name, shared, standard, query, and of a known one id
@@ -23,6 +23,7 @@ import (
 //	POST /experiments/:id/runs/delete, …/restore  run *
 type ListView struct {
 	State       State
+	Ticked      []string // ids of runs that join those the reader has ticked
 	Experiment  Experiment
 	Problem     component.FilterProblem // what is wrong with the filter
 	Columns     []Column
