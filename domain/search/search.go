@@ -175,6 +175,8 @@ type Language struct {
 	aliases    map[string]string // other spellings of attributes
 	kinds      map[Entity]kind   // of the entities whose keys are free
 	orderBy    []Entity
+
+	quotedNumbers bool // a number may stand in quotes
 }
 
 // The languages are those of the protocol's search calls; see the classes SearchUtils and
@@ -230,8 +232,9 @@ var (
 			"name": listed, "run_id": listed, "source_path": text,
 			"version_number": number, "creation_timestamp": number, "last_updated_timestamp": number,
 		},
-		kinds:   map[Entity]kind{Tag: label},
-		orderBy: []Entity{Attribute},
+		kinds:         map[Entity]kind{Tag: label},
+		orderBy:       []Entity{Attribute},
+		quotedNumbers: true, // versions are texts elsewhere in the protocol
 	}
 )
 

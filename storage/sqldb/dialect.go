@@ -51,11 +51,29 @@ func (db *DB) InTexts(column, placeholder string) string {
 	return column + " IN (SELECT value FROM json_each(" + placeholder + "))"
 }
 
+// InKeys is InTexts for a column with an index that is worth its while, which PostgreSQL does not see of a list that it does
+// not know: the rows are fetched one by one.
+func (db *DB) InKeys(column, placeholder string) string {
+	if db.Engine == Postgres {
+		return column + " = ANY (ARRAY(SELECT jsonb_array_elements_text(CAST(" + placeholder + " AS JSONB))))"
+	}
+	return db.InTexts(column, placeholder)
+}
+
 // SkipLocked ends a SELECT of rows that its transaction will change: those that another transaction is changing are left
 // out, the others are kept from it. On SQLite nobody else is changing any.
 func (db *DB) SkipLocked() string {
 	if db.Engine == Postgres {
 		return "FOR UPDATE SKIP LOCKED"
+	}
+	return ""
+}
+
+// Locked ends a SELECT of the row of table that its transaction will change: another transaction that wants it waits, and
+// then finds it as it became. On SQLite nobody else is changing any.
+func (db *DB) Locked(table string) string {
+	if db.Engine == Postgres {
+		return " FOR UPDATE OF " + table
 	}
 	return ""
 }
