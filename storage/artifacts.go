@@ -12,11 +12,11 @@ func scanArtifact(row scanner) (a tracking.Artifact, err error) {
 	return a, row(&a.Workspace, &a.Path, &a.Size, &a.Digest, &a.CreatedAt, &a.CreatedBy)
 }
 
-// Artifact finds a file.
+// Artifact finds a file, and holds it as FilesBelow does.
 func (t *Tx) Artifact(ctx context.Context, workspace, path string) (tracking.Artifact, error) {
 	return one(ctx, t, scanArtifact, `
 		SELECT workspace_id, path, size, digest, created_at, created_by
-		  FROM artifacts WHERE workspace_id = $1 AND path = $2`, workspace, path)
+		  FROM artifacts WHERE workspace_id = $1 AND path = $2`+t.held("artifacts"), workspace, path)
 }
 
 // SaveArtifact writes or overwrites a file's row.

@@ -50,12 +50,12 @@ func (t *Tx) FolderPage(ctx context.Context, workspace, folder, from string, lim
 }
 
 // FilesBelow lists at most limit files in folder and its sub-folders, in the order of their paths, after the path
-// after.
+// after. Who writes on the strength of them holds them: nobody deletes the last name of their bytes meanwhile.
 func (t *Tx) FilesBelow(ctx context.Context, workspace, folder, after string, limit int) ([]tracking.Artifact, error) {
 	from, to := below(folder)
 	return list(ctx, t, scanArtifact, `
 		SELECT workspace_id, path, size, digest, created_at, created_by
-		  FROM artifacts WHERE workspace_id = $1 AND path >= $2 AND path < $3 AND path > $4 ORDER BY path LIMIT $5`,
+		  FROM artifacts WHERE workspace_id = $1 AND path >= $2 AND path < $3 AND path > $4 ORDER BY path LIMIT $5`+t.held("artifacts"),
 		workspace, from, to, after, limit)
 }
 

@@ -2,6 +2,7 @@ package storage
 
 import (
 	"context"
+	"slices"
 
 	"github.com/slipway-ml/slipway/domain/registry"
 	"github.com/slipway-ml/slipway/domain/search"
@@ -33,22 +34,15 @@ func versionFields(v *registry.Version) []any {
 
 func scanVersion(row scanner) (v registry.Version, err error) { return v, row(versionFields(&v)...) }
 
-// locked makes a query of a writing transaction keep its rows, so that what it saves is not older than what it read.
-func (t *Tx) locked(alias string) string {
-	if t.writes {
-		return t.db.ForUpdate(alias)
-	}
-	return ""
-}
-
-// ModelNamed finds a model that is not in the trash.
+// ModelNamed finds a model that is not in the trash. A transaction that writes holds the model until its end: it counts the
+// versions up and writes the whole row back.
 func (t *Tx) ModelNamed(ctx context.Context, workspace, name string) (registry.Model, error) {
-	return one(ctx, t, scanModel, `SELECT `+modelCols+` FROM registered_models m WHERE m.workspace_id = $1 AND m.name = $2 AND m.deleted_at = 0`+t.locked("m"), workspace, name)
+	return one(ctx, t, scanModel, `SELECT `+modelCols+` FROM registered_models m WHERE m.workspace_id = $1 AND m.name = $2 AND m.deleted_at = 0`+t.held("m"), workspace, name)
 }
 
-// ModelByID finds a model, in the trash or not.
+// ModelByID finds a model, in the trash or not, and holds it as ModelNamed does.
 func (t *Tx) ModelByID(ctx context.Context, id string) (registry.Model, error) {
-	return one(ctx, t, scanModel, `SELECT `+modelCols+` FROM registered_models m WHERE m.id = $1`+t.locked("m"), id)
+	return one(ctx, t, scanModel, `SELECT `+modelCols+` FROM registered_models m WHERE m.id = $1`+t.held("m"), id)
 }
 
 // AddModel writes a new model.
@@ -109,7 +103,7 @@ func (t *Tx) FillModels(ctx context.Context, ms []registry.Model) error {
 		err := row(&id, &tag.Key, &tag.Value)
 		at[id].Tags = append(at[id].Tags, tag)
 		return err
-	}, `SELECT model_id, key, value FROM registered_model_tags WHERE `+t.db.InTexts("model_id", "$1")+` ORDER BY model_id, key`, text); err != nil {
+	}, `SELECT model_id, key, value FROM registered_model_tags WHERE `+t.db.InKeys("model_id", "$1")+` ORDER BY model_id, key`, text); err != nil {
 		return err
 	}
 	if err := t.each(ctx, func(row scanner) error {
@@ -118,14 +112,14 @@ func (t *Tx) FillModels(ctx context.Context, ms []registry.Model) error {
 		err := row(&id, &a.Name, &a.Version)
 		at[id].Aliases = append(at[id].Aliases, a)
 		return err
-	}, `SELECT model_id, alias, version FROM model_aliases WHERE `+t.db.InTexts("model_id", "$1")+` ORDER BY model_id, alias`, text); err != nil {
+	}, `SELECT model_id, alias, version FROM model_aliases WHERE `+t.db.InKeys("model_id", "$1")+` ORDER BY model_id, alias`, text); err != nil {
 		return err
 	}
 	// One step into the index for each model and stage, however many versions there are.
 	latest, err := list(ctx, t, scanVersion, `
 		SELECT `+versionCols+` FROM `+versionFrom+`
 		  CROSS JOIN (SELECT 'None' AS stage UNION ALL SELECT 'Staging' UNION ALL SELECT 'Production' UNION ALL SELECT 'Archived') s
-		 WHERE `+t.db.InTexts("m.id", "$1")+` AND v.version = (
+		 WHERE `+t.db.InKeys("m.id", "$1")+` AND v.version = (
 		       SELECT x.version FROM model_versions x WHERE x.model_id = m.id AND x.stage = s.stage AND x.deleted_at = 0 ORDER BY x.version DESC LIMIT 1)
 		 ORDER BY v.version DESC`, text)
 	if err != nil {
@@ -157,7 +151,7 @@ func (t *Tx) fillVersions(ctx context.Context, vs []registry.Version) error {
 		at[id].Tags = append(at[id].Tags, tag)
 		return err
 	}, `SELECT v.id, x.key, x.value FROM model_versions v JOIN model_version_tags x ON x.model_id = v.model_id AND x.version = v.version
-	     WHERE `+t.db.InTexts("v.id", "$1")+` ORDER BY v.id, x.key`, text); err != nil {
+	     WHERE `+t.db.InKeys("v.id", "$1")+` ORDER BY v.id, x.key`, text); err != nil {
 		return err
 	}
 	return t.each(ctx, func(row scanner) error {
@@ -166,7 +160,7 @@ func (t *Tx) fillVersions(ctx context.Context, vs []registry.Version) error {
 		at[id].Aliases = append(at[id].Aliases, alias)
 		return err
 	}, `SELECT v.id, x.alias FROM model_versions v JOIN model_aliases x ON x.model_id = v.model_id AND x.version = v.version
-	     WHERE `+t.db.InTexts("v.id", "$1")+` ORDER BY v.id, x.alias`, text)
+	     WHERE `+t.db.InKeys("v.id", "$1")+` ORDER BY v.id, x.alias`, text)
 }
 
 // tagged is labelled for the registry, where a model or version without the tag of prompts is one that is no prompt.
@@ -206,12 +200,29 @@ func names(e search.Expr, tag string) bool {
 	return false
 }
 
-// registryPage builds a search of the registry from its columns and its table of tags.
+// broad reports whether a filter leaves the choice of an index to the order: tags have none that would narrow a search.
+func broad(e search.Expr) bool {
+	switch e := e.(type) {
+	case nil:
+		return true
+	case search.And:
+		return !slices.ContainsFunc(e, func(p search.Expr) bool { return !broad(p) })
+	case search.Clause:
+		return e.Entity == search.Tag
+	}
+	return false
+}
+
+// registryPage builds a search of the registry, whose workspace is the first argument, from its columns and its table of
+// tags.
 func (t *Tx) registryPage(q tracking.Query, p page, columns map[string]string, tags, on string) page {
 	clause := func(c search.Clause) string {
 		switch {
 		case c.Entity == search.Tag:
 			return p.where.tagged(tags, on, c)
+		case c.Key == "name" && c.Op == search.Eq: // by its id too, so that the versions of one model are met in their own order
+			name := p.where.arg(c.Str)
+			return "m.name = " + name + " AND m.id = COALESCE((SELECT id FROM registered_models WHERE workspace_id = $1 AND name = " + name + " AND deleted_at = 0), '')"
 		case c.Numeric:
 			return p.where.number(columns[c.Key], c)
 		default:
@@ -255,8 +266,17 @@ func (t *Tx) Models(ctx context.Context, q tracking.Query) (out tracking.Page[re
 func (t *Tx) Versions(ctx context.Context, q tracking.Query) (out tracking.Page[registry.Version], err error) {
 	w := &where{db: t.db}
 	w.and("m.workspace_id = " + w.arg(q.Workspace))
-	w.and("m.deleted_at = 0 AND v.deleted_at = 0")
-	p := t.registryPage(q, page{cols: versionCols, from: versionFrom, where: w, mark: questionMark("versions", q)},
+	w.and("v.workspace_id = $1 AND m.deleted_at = 0 AND v.deleted_at = 0 AND v.model_id = m.id")
+	from := "registered_models m JOIN model_versions v ON TRUE"
+	if broad(q.Filter) { // CROSS JOIN tells SQLite, which counts nothing, whose index has the order
+		switch {
+		case len(q.Order) == 0 || q.Order[0].Key == "name":
+			from = "registered_models m CROSS JOIN model_versions v"
+		case q.Order[0].Key == "creation_timestamp":
+			from = "model_versions v CROSS JOIN registered_models m"
+		}
+	}
+	p := t.registryPage(q, page{cols: versionCols, from: from, where: w, mark: questionMark("versions", q)},
 		map[string]string{
 			"name": "m.name", "run_id": "v.run_id", "source_path": "v.source", "version_number": "v.version",
 			"creation_timestamp": "v.created_at", "last_updated_timestamp": "v.updated_at",
@@ -288,7 +308,7 @@ func (t *Tx) VersionByID(ctx context.Context, id string) (registry.Version, erro
 func (t *Tx) version(ctx context.Context, cond string, args ...any) (registry.Version, error) {
 	v, err := one(ctx, t, func(row scanner) (v registry.Version, err error) {
 		return v, row(append(versionFields(&v), &v.Manifest)...)
-	}, `SELECT `+versionCols+`, v.manifest FROM `+versionFrom+` WHERE `+cond+t.locked("v"), args...)
+	}, `SELECT `+versionCols+`, v.manifest FROM `+versionFrom+` WHERE `+cond+t.held("v"), args...)
 	if err != nil {
 		return v, err
 	}
@@ -357,6 +377,11 @@ func (t *Tx) AliasOf(ctx context.Context, model, alias string) (int64, error) {
 	return one(ctx, t, column[int64], `SELECT version FROM model_aliases WHERE model_id = $1 AND alias = $2`, model, alias)
 }
 
+// CountAliases counts the aliases of a model.
+func (t *Tx) CountAliases(ctx context.Context, model string) (int64, error) {
+	return one(ctx, t, column[int64], `SELECT COUNT(*) FROM model_aliases WHERE model_id = $1`, model)
+}
+
 // SetAlias makes an alias name a version.
 func (t *Tx) SetAlias(ctx context.Context, model, alias string, version int64) error {
 	return t.exec(ctx, `
@@ -393,9 +418,7 @@ func (t *Tx) Moves(ctx context.Context, model string, kind registry.MoveKind, su
 	if subject != "" {
 		w.and("kind = " + w.arg(string(kind)) + " AND subject = " + w.arg(subject))
 	}
-	w.args = append(w.args, most)
-	limit := w.arg(most)
-	return list(ctx, t, scanMove, `SELECT `+moveCols+` FROM model_moves WHERE `+w.String()+` ORDER BY at DESC, id DESC LIMIT `+limit, w.args...)
+	return list(ctx, t, scanMove, `SELECT `+moveCols+` FROM model_moves WHERE `+w.String()+` ORDER BY at DESC, id DESC LIMIT `+w.arg(most), w.args...)
 }
 
 // VersionsBelow lists versions of a model that are not in the trash, from the highest below a number down; 0 is the top.

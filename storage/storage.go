@@ -262,6 +262,14 @@ func one[T any](ctx context.Context, t *Tx, scan func(scanner) (T, error), q str
 	return got[0], nil
 }
 
+// held ends a SELECT of rows of table that must stay as they are until a transaction that writes has ended.
+func (t *Tx) held(table string) string {
+	if !t.writes {
+		return ""
+	}
+	return t.db.Locked(table)
+}
+
 // column scans rows of one column.
 func column[T any](row scanner) (v T, err error) { return v, row(&v) }
 

@@ -1,6 +1,7 @@
 package registry
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"strconv"
@@ -67,6 +68,11 @@ func moveAlias(ctx context.Context, tx Tx, g access.Grant, m Model, alias string
 	}
 	if from == to {
 		return nil
+	}
+	if from == 0 {
+		if n, err := tx.CountAliases(ctx, m.ID); err != nil || n >= maxAliases {
+			return cmp.Or(err, domain.Fail(domain.Invalid, "registry.many_aliases", "%s has %d aliases, the most that a model may have: delete some", short(m.Name), n))
+		}
 	}
 	if to == 0 {
 		err = tx.DeleteAlias(ctx, m.ID, alias)
@@ -143,8 +149,8 @@ func MoveStage(ctx context.Context, tx Tx, g access.Grant, name string, number i
 	if err != nil {
 		return v, err
 	}
-	if v.Revoked() && (s == StageStaging || s == StageProduction) {
-		return v, domain.Fail(domain.Invalid, "registry.stage_revoked", "version %d of %s has been revoked: %s", number, short(name), v.RevokeReason)
+	if err := v.mayEnter(s); err != nil {
+		return v, err
 	}
 	if archive {
 		others, err := tx.VersionsInStage(ctx, m.ID, s)
@@ -162,6 +168,14 @@ func MoveStage(ctx context.Context, tx Tx, g access.Grant, name string, number i
 		}
 	}
 	return moveStage(ctx, tx, g, m, v, s, "", now)
+}
+
+// mayEnter refuses to put a revoked version to use.
+func (v Version) mayEnter(s Stage) error {
+	if v.Revoked() && (s == StageStaging || s == StageProduction) {
+		return domain.Fail(domain.Invalid, "registry.stage_revoked", "version %d of %s has been revoked: %s", v.Number, short(v.Model), v.RevokeReason)
+	}
+	return nil
 }
 
 func moveStage(ctx context.Context, tx Tx, g access.Grant, m Model, v Version, to Stage, undoes string, now time.Time) (Version, error) {
@@ -200,6 +214,9 @@ func UndoMove(ctx context.Context, tx Tx, g access.Grant, id string, now time.Ti
 		v, err := tx.Version(ctx, m.ID, number)
 		if domain.KindOf(err) == domain.NotFound || err == nil && (v.Deleted() || string(v.Stage) != mv.To) {
 			return mv, since
+		}
+		if err == nil {
+			err = v.mayEnter(Stage(mv.From))
 		}
 		if err != nil {
 			return mv, err

@@ -193,7 +193,8 @@ type Tx interface {
 	SetVersionTags(ctx context.Context, model string, number int64, tags []tracking.Tag) error
 	DeleteVersionTag(ctx context.Context, model string, number int64, key string) error
 
-	AliasOf(ctx context.Context, model, alias string) (int64, error)        // NotFound if there is none
+	AliasOf(ctx context.Context, model, alias string) (int64, error) // NotFound if there is none
+	CountAliases(ctx context.Context, model string) (int64, error)
 	SetAlias(ctx context.Context, model, alias string, version int64) error // new or moved
 	DeleteAlias(ctx context.Context, model, alias string) error             // there or not
 	AddMove(ctx context.Context, m Move) error

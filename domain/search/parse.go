@@ -381,8 +381,12 @@ func (p *parser) text(of any) (string, error) {
 }
 
 func (p *parser) number(key string) (float64, error) {
-	n, err := strconv.ParseFloat(p.t.bare, 64)
-	if p.t.kind != word || err != nil || math.IsNaN(n) || math.IsInf(n, 0) || strings.ContainsAny(p.t.bare, "_xXpP") {
+	text, ok := p.t.bare, p.t.kind == word
+	if p.l.quotedNumbers && p.t.kind == quoted {
+		text, ok = p.t.text, true
+	}
+	n, err := strconv.ParseFloat(text, 64)
+	if !ok || err != nil || math.IsNaN(n) || math.IsInf(n, 0) || strings.ContainsAny(text, "_xXpP") {
 		return 0, fail(p.t.pos, "number", "%s: %s is compared with a number, without quotes; found %s at position %d", theFilter, short(key), p.t.said(), p.t.pos)
 	}
 	return n, p.advance()

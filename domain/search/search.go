@@ -176,6 +176,8 @@ type Language struct {
 	aliases    map[string]string // other spellings of attributes
 	kinds      map[Entity]kind   // of the entities whose keys are free
 	orderBy    []Entity
+
+	quotedNumbers bool // a number may stand in quotes
 }
 
 // The languages are those of the protocol's search calls; see the classes SearchUtils and
@@ -216,7 +218,7 @@ var (
 	}
 	// RegisteredModels is the language of registered-models/search.
 	RegisteredModels = &Language{
-		thing:      "registered models",
+		things:     say("registered_models", "registered models"),
 		entities:   spell("attribute", Attribute, "attributes", Attribute, "tag", Tag, "tags", Tag),
 		attributes: map[string]kind{"name": listed, "creation_timestamp": number, "last_updated_timestamp": number},
 		aliases:    map[string]string{"timestamp": "last_updated_timestamp"},
@@ -225,14 +227,15 @@ var (
 	}
 	// ModelVersions is the language of model-versions/search.
 	ModelVersions = &Language{
-		thing:    "model versions",
+		things:   say("model_versions", "model versions"),
 		entities: spell("attribute", Attribute, "attributes", Attribute, "tag", Tag, "tags", Tag),
 		attributes: map[string]kind{
 			"name": listed, "run_id": listed, "source_path": text,
 			"version_number": number, "creation_timestamp": number, "last_updated_timestamp": number,
 		},
-		kinds:   map[Entity]kind{Tag: label},
-		orderBy: []Entity{Attribute},
+		kinds:         map[Entity]kind{Tag: label},
+		orderBy:       []Entity{Attribute},
+		quotedNumbers: true, // versions are texts elsewhere in the protocol
 	}
 )
 

@@ -47,7 +47,7 @@ func unplaced(e Expr) Expr {
 	return e
 }
 
-var languages = map[string]*Language{"experiments": Experiments, "runs": Runs, "logged models": LoggedModels}
+var languages = map[string]*Language{"experiments": Experiments, "runs": Runs, "logged models": LoggedModels, "registered models": RegisteredModels, "model versions": ModelVersions}
 
 // keys are, for each language, every key of the protocol's table and what its values are.
 var keys = map[string][]struct {
@@ -106,6 +106,24 @@ var keys = map[string][]struct {
 		{"params.lr", Param, "lr", operators[listed]},
 		{"tags.a.b", Tag, "a.b", operators[listed]},
 	},
+	"registered models": {
+		{"name", Attribute, "name", operators[listed]},
+		{"attribute.name", Attribute, "name", operators[listed]},
+		{"creation_timestamp", Attribute, "creation_timestamp", operators[number]},
+		{"last_updated_timestamp", Attribute, "last_updated_timestamp", operators[number]},
+		{"attributes.timestamp", Attribute, "last_updated_timestamp", operators[number]},
+		{"tag.k", Tag, "k", operators[label]},
+		{"tags.`mlflow.prompt.is_prompt`", Tag, "mlflow.prompt.is_prompt", operators[label]},
+	},
+	"model versions": {
+		{"name", Attribute, "name", operators[listed]},
+		{"run_id", Attribute, "run_id", operators[listed]},
+		{"attributes.source_path", Attribute, "source_path", operators[text]},
+		{"version_number", Attribute, "version_number", operators[number]},
+		{"creation_timestamp", Attribute, "creation_timestamp", operators[number]},
+		{"last_updated_timestamp", Attribute, "last_updated_timestamp", operators[number]},
+		{"tags.k", Tag, "k", operators[label]},
+	},
 }
 
 var allOps = []Op{Eq, Ne, Lt, Le, Gt, Ge, Like, ILike, In, NotIn, IsNull, NotNull}
@@ -138,6 +156,20 @@ func TestKeysAndOperators(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// Clients ask for versions by text too, for that is what the protocol makes of them elsewhere.
+func TestQuotedNumbers(t *testing.T) {
+	for filter, want := range map[string]float64{"version_number = '3'": 3, "version_number >= \"3\"": 3, "version_number = 3": 3} {
+		e, err := ModelVersions.ParseFilter(filter)
+		if c, ok := e.(Clause); err != nil || !ok || c.Num != want || !c.Numeric {
+			t.Errorf("%s: %#v, %v", filter, e, err)
+		}
+	}
+	for _, filter := range []string{"version_number = 'x'", "version_number = ''", "version_number = 'NaN'", "version_number = '0x1'", "version_number IN ('1')", "version_number LIKE '1'"} {
+		e, err := ModelVersions.ParseFilter(filter)
+		refused(t, filter, e, err)
 	}
 }
 

@@ -55,7 +55,11 @@ func registryView(r *route.Request) (v page.ListView, err error) {
 	v = page.ListView{Query: r.QueryParam("q"), Order: r.QueryParam("order"), TrackingURI: r.Absolute(""), CanWrite: may(r, access.ModelWrite)}
 	q, err := registry.ParseModelQuery(likeName(v.Query), orders(v.Order))
 	if err != nil {
-		v.Problem, q = problem(r, err, likeName(v.Query) == v.Query), tracking.Query{}
+		own := v.Query
+		if likeName(v.Query) != v.Query {
+			own = "" // the reader wrote plain words
+		}
+		v.Problem, q = problem(r, err, own), tracking.Query{}
 	}
 	if len(q.Order) == 0 {
 		q.Order, _ = latestFirst()

@@ -42,15 +42,6 @@ func (db *DB) NextSeries(i int) string {
 	return "(SELECT COALESCE(MAX(series), 0) + " + strconv.Itoa(i) + " FROM metrics)" // there is one writer
 }
 
-// ForUpdate ends a query whose rows, of the table with an alias, nobody else may change before this transaction ends.
-// SQLite has one writer at a time anyhow.
-func (db *DB) ForUpdate(alias string) string {
-	if db.Engine == Postgres {
-		return " FOR UPDATE OF " + alias
-	}
-	return ""
-}
-
 // InTexts is the condition that column is one of the texts of a JSON list in placeholder. One text of
 // SQL serves every length of list.
 func (db *DB) InTexts(column, placeholder string) string {
@@ -60,11 +51,29 @@ func (db *DB) InTexts(column, placeholder string) string {
 	return column + " IN (SELECT value FROM json_each(" + placeholder + "))"
 }
 
+// InKeys is InTexts for a column with an index that is worth its while, which PostgreSQL does not see of a list that it does
+// not know: the rows are fetched one by one.
+func (db *DB) InKeys(column, placeholder string) string {
+	if db.Engine == Postgres {
+		return column + " = ANY (ARRAY(SELECT jsonb_array_elements_text(CAST(" + placeholder + " AS JSONB))))"
+	}
+	return db.InTexts(column, placeholder)
+}
+
 // SkipLocked ends a SELECT of rows that its transaction will change: those that another transaction is changing are left
 // out, the others are kept from it. On SQLite nobody else is changing any.
 func (db *DB) SkipLocked() string {
 	if db.Engine == Postgres {
 		return "FOR UPDATE SKIP LOCKED"
+	}
+	return ""
+}
+
+// Locked ends a SELECT of the row of table that its transaction will change: another transaction that wants it waits, and
+// then finds it as it became. On SQLite nobody else is changing any.
+func (db *DB) Locked(table string) string {
+	if db.Engine == Postgres {
+		return " FOR UPDATE OF " + table
 	}
 	return ""
 }
