@@ -49,6 +49,7 @@ func Start(ctx context.Context, db *storage.DB, blobs blob.Store, log *slog.Logg
 func works(db *storage.DB, blobs blob.Store, log *slog.Logger) []Work {
 	return []Work{
 		{job.Sweep, sweep(db, blobs, log)},
+		{job.Scan, scanVersion(db, blobs, log)},
 		{job.Verify, verify(db, blobs, log)},
 	}
 }

@@ -331,7 +331,10 @@ func TestTrashOfModels(t *testing.T) {
 		}
 		restoreVersion := func(id string, number int64) error {
 			return storagetest.TryWrite(t, db, access.ModelDelete, func(ctx context.Context, tx *storage.Tx, g access.Grant) error {
-				_, err := registry.RestoreVersion(ctx, tx, g, id, number, tx.Now())
+				v, err := tx.Version(ctx, id, number)
+				if err == nil {
+					_, err = registry.RestoreVersion(ctx, tx, g, v.ID, tx.Now())
+				}
 				return err
 			})
 		}
@@ -929,7 +932,7 @@ func TestRegistryOfWorkspaces(t *testing.T) {
 		maintain(t, db, func(ctx context.Context, tx *storage.Tx) error {
 			return storage.Scan(ctx, tx, "INSERT INTO workspaces (id, name, created_at) VALUES ('w2', 'w2', 0) RETURNING 1", new(int64))
 		})
-		m := newModel(t, db, "m")
+		newModel(t, db, "m")
 		v := newVersion(t, db, "m", "s3://b/x")
 		g := storagetest.GrantIn(t, "eve", access.Admin, access.ModelWrite, "w2")
 		err := db.Write(t.Context(), g, func(tx *storage.Tx) error {
@@ -942,7 +945,7 @@ func TestRegistryOfWorkspaces(t *testing.T) {
 		isKind(t, "a copy from another workspace", err, domain.NotFound)
 		g = storagetest.GrantIn(t, "eve", access.Admin, access.ModelDelete, "w2")
 		isKind(t, "restore", db.Write(t.Context(), g, func(tx *storage.Tx) error {
-			_, err := registry.RestoreVersion(t.Context(), tx, g, m.ID, v.Number, tx.Now())
+			_, err := registry.RestoreVersion(t.Context(), tx, g, v.ID, tx.Now())
 			return err
 		}), domain.NotFound)
 	})

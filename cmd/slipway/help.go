@@ -14,8 +14,10 @@ var examples = map[string]string{
 	"serve": `  slipway serve                                     on http://127.0.0.1:5000, data in ./slipway-data
   slipway serve --addr 0.0.0.0:5000 --base-url https://ml.example.org
   SLIPWAY_DB_FILE=/run/secrets/db slipway serve     the database URL from a file`,
-	"migrate": `  slipway migrate --data /var/lib/slipway`,
-	"backup":  `  slipway backup --data /var/lib/slipway slipway-$(date +%F).db`,
+	"migrate":       `  slipway migrate --data /var/lib/slipway`,
+	"backup":        `  slipway backup --data /var/lib/slipway slipway-$(date +%F).db`,
+	"verify":        `  slipway verify models --data /var/lib/slipway`,
+	"verify models": `  slipway verify models --data /var/lib/slipway`,
 	"user": `  echo "$PASSWORD" | slipway user create ada --role admin --password-stdin
   slipway user list`,
 	"user create":  `  echo "$PASSWORD" | slipway user create ada --role editor --password-stdin`,

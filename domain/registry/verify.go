@@ -83,3 +83,24 @@ func Verified(ctx context.Context, tx VerifyTx, g access.Grant, id, fault string
 	}
 	return tx.Emit(ctx, v.event(kind, map[string]string{"fault": fault}))
 }
+
+// ScanTx is what a scan asks of a transaction; *storage.Tx answers.
+type ScanTx interface {
+	VerifyTx
+	SaveScan(ctx context.Context, s Scan) error
+}
+
+// Scanned keeps what was found in the files of a version. It is evidence, and changes nothing else of the version.
+func Scanned(ctx context.Context, tx ScanTx, g access.Grant, s Scan) error {
+	if err := g.Need(access.Maintain, g.Workspace()); err != nil {
+		return err
+	}
+	v, err := tx.VersionByID(ctx, s.VersionID)
+	if err != nil {
+		return err
+	}
+	if err := tx.SaveScan(ctx, s); err != nil {
+		return err
+	}
+	return tx.Emit(ctx, v.event("version.scanned", map[string]string{"verdict": s.Verdict}))
+}

@@ -13,6 +13,7 @@ import (
 	"github.com/slipway-ml/slipway/domain"
 	"github.com/slipway-ml/slipway/domain/access"
 	"github.com/slipway-ml/slipway/domain/registry"
+	"github.com/slipway-ml/slipway/domain/scan"
 	"github.com/slipway-ml/slipway/domain/tracking"
 	"github.com/slipway-ml/slipway/handlers/download"
 	"github.com/slipway-ml/slipway/handlers/register"
@@ -125,8 +126,14 @@ func (p *versionPage) fill(tx *storage.Tx, m registry.Model) (err error) {
 	if p.scan, err = tx.ScanOf(p.Ctx(), x.ID); err != nil && domain.KindOf(err) != domain.NotFound {
 		return err
 	}
+	if p.scan.Report != "" {
+		v.Scan, v.Scanned = &scan.Report{}, instant(p.scan.At)
+		if err := json.Unmarshal([]byte(p.scan.Report), v.Scan); err != nil {
+			return err
+		}
+	}
 	v.Model, v.Number, v.Tab = m.Name, x.Number, page.TabOverview
-	if tab := p.QueryParam("tab"); tab == page.TabFiles {
+	if tab := p.QueryParam("tab"); tab == page.TabFiles || tab == page.TabScan {
 		v.Tab = tab
 	}
 	v.Summary, _, _ = strings.Cut(strings.TrimSpace(m.Description), "\n")

@@ -47,6 +47,8 @@ func TestFailuresOfFilters(t *testing.T) {
 		filter(search.Runs, "dataset.size = 'x'"),
 		filter(search.Experiments, "foo = 'x'"),
 		filter(search.LoggedModels, "foo = 'x'"),
+		filter(search.RegisteredModels, "foo = 'x'"),
+		filter(search.ModelVersions, "foo = 'x'"),
 		order("metrics.a UP"),
 		order("metrics.a", "metrics.a DESC"),
 		order("dataset.name"),

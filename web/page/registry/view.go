@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/slipway-ml/slipway/domain/registry"
+	"github.com/slipway-ml/slipway/domain/scan"
 	"github.com/slipway-ml/slipway/web/component"
 	"github.com/slipway-ml/slipway/web/i18n"
 	"github.com/slipway-ml/slipway/web/layout"
@@ -194,6 +195,8 @@ type VersionView struct {
 	Example  string
 	Trained  []component.Pair // parameters
 	Files    []File
+	Scan     *scan.Report // nil while there is none
+	Scanned  time.Time
 	Snippet  string
 	Moves    []MoveRow
 	CanWrite bool
@@ -265,7 +268,7 @@ func (v VersionView) tabs(ctx context.Context) []component.Tab {
 		}
 		return component.Tab{Label: i18n.T(ctx, "registry.tab."+key), URL: at, Current: v.Tab == key, Count: count}
 	}
-	return []component.Tab{tab(TabOverview, ""), tab(TabFiles, strconv.FormatInt(v.FileCount, 10))}
+	return []component.Tab{tab(TabOverview, ""), tab(TabFiles, strconv.FormatInt(v.FileCount, 10)), tab(TabScan, "")}
 }
 
 func (v VersionView) done() (n int) {
@@ -377,4 +380,44 @@ func NewPath(source, run, model string) string {
 		q.Set("model_id", model)
 	}
 	return "/model-versions/new?" + q.Encode()
+}
+
+// verdict is how a scan's word is shown.
+func verdict(v scan.Verdict) (component.Tone, string) {
+	switch v {
+	case scan.Clean:
+		return component.OK, "circle-check"
+	case scan.Notice:
+		return component.Info, "circle-check"
+	case scan.Suspicious:
+		return component.Warn, "triangle-alert"
+	case scan.Dangerous:
+		return component.Danger, "circle-x"
+	case scan.Inconclusive:
+	}
+	return component.Neutral, "circle-dashed"
+}
+
+// finding says what was found, in the reader's language.
+func finding(ctx context.Context, f scan.Finding) string {
+	args := make([]any, len(f.Args))
+	for i, a := range f.Args {
+		args[i] = a
+	}
+	text := i18n.T(ctx, "scan.finding."+f.Code, args...)
+	if f.Line > 0 {
+		text += " " + i18n.T(ctx, "scan.line", strconv.Itoa(f.Line))
+	}
+	return text
+}
+
+func importTone(c scan.Class) component.Tone {
+	switch c {
+	case scan.Harmful:
+		return component.Danger
+	case scan.Allowed:
+		return component.Neutral
+	case scan.Unknown, scan.Code:
+	}
+	return component.Warn
 }
