@@ -114,6 +114,8 @@ test('with data', async (t) => {
   }));
   await t.test('users', () => look('users', '/users'));
   await t.test('users, menu', () => look('users-menu', '/users', { act: (page) => page.click('.act button[popovertarget]'), ready: '.pop:popover-open' }));
+  await t.test('jobs', () => look('jobs', '/jobs', { ready: 'tbody tr' }));
+  await t.test('jobs, none failed', () => look('jobs-none', '/jobs?state=failed', { ready: '.empty' }));
   await t.test('sign-in', () => look('sign-in', '/sign-in', { who: 'nobody' }));
   await t.test('not found, no such page', () => look('error-404', '/no/such/page', { status: 404 }));
   await t.test('not found, no such run', () => look('error-404-run', '/runs/0123456789abcdef0123456789abcdef', { status: 404 }));

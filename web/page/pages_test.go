@@ -20,6 +20,7 @@ import (
 	"github.com/slipway-ml/slipway/web/page/errors"
 	"github.com/slipway-ml/slipway/web/page/experiments"
 	"github.com/slipway-ml/slipway/web/page/home"
+	"github.com/slipway-ml/slipway/web/page/jobs"
 	"github.com/slipway-ml/slipway/web/page/models"
 	"github.com/slipway-ml/slipway/web/page/runs"
 	"github.com/slipway-ml/slipway/web/page/search"
@@ -129,6 +130,10 @@ func pages(ctx context.Context) map[string]templ.Component {
 		"search/one kind": search.Show(search.View{Words: "a", Kind: "runs", Most: 1, Groups: []search.Group{{Kind: "runs", Icon: "activity", More: true, Items: []search.Item{{Name: "a", Path: "/runs/r1"}}}}}),
 		"search/nothing":  search.Show(search.View{Words: hostile}),
 		"search/begin":    search.Show(search.View{}),
+		"jobs": jobs.List(jobs.View{State: "failed", Rows: []jobs.Row{
+			{ID: "1", Kind: "sweep", Key: hostile, State: "failed", Attempts: 3, Most: 3, Ordered: now, Over: now, By: hostile, Error: hostile}, {ID: "2", Kind: "scan", State: "queued", Next: now},
+		}}),
+		"jobs/empty": jobs.List(jobs.View{}),
 		"trash": trash.List(trash.View{
 			CanRestore: true, CanPurge: true, Purging: true, Counts: map[string]int64{"run": 2, "model": 1},
 			Rows: []trash.Row{
