@@ -410,6 +410,19 @@ func (t *Tx) Trends(ctx context.Context, runs []string, key string, n int) (map[
 	return out, nil
 }
 
+// PointCounts are how many points series of a run have; one that came twice may count twice.
+func (t *Tx) PointCounts(ctx context.Context, run string, keys []string) (map[string]int64, error) {
+	out := make(map[string]int64, len(keys))
+	return out, t.each(ctx, func(row scanner) error {
+		var key string
+		var n int64
+		err := row(&key, &n)
+		out[key] = n
+		return err
+	}, `SELECT m.key, CAST(m.tail_points + COALESCE((SELECT SUM(b.points) FROM metric_blocks b WHERE b.series = m.series), 0) AS BIGINT)
+	      FROM metrics m WHERE m.run_id = $1 AND `+t.db.InTexts("m.key", "$2"), run, textList(keys))
+}
+
 // Of a series a trend reads so many blocks, spread over it, and so many rows of its tail.
 const (
 	trendBlocks = 8

@@ -179,3 +179,30 @@ func TestValuesOf(t *testing.T) {
 		}
 	})
 }
+
+// Points are counted in the tail and in blocks.
+func TestPointCounts(t *testing.T) {
+	storagetest.Each(t, func(t *testing.T, db *storage.DB) {
+		r, other := createRun(t, db, tracking.Run{}), createRun(t, db, tracking.Run{})
+		point := func(key string, step int64) tracking.Batch {
+			return tracking.Batch{Metrics: []tracking.Metric{{Key: key, Value: 1, Step: step, Timestamp: step}}}
+		}
+		for step := range int64(3) {
+			mustLog(t, db, r.ID, point("curve", step))
+		}
+		mustLog(t, db, r.ID, point("dot", 7))
+		mustLog(t, db, other.ID, point("dot", 8))
+		compact(t, db, r.ID)
+		mustLog(t, db, r.ID, point("curve", 3))
+		storagetest.Read(t, db, access.RunRead, func(ctx context.Context, tx *storage.Tx, g access.Grant) error {
+			if err := g.Need(access.RunRead, g.Workspace()); err != nil {
+				return err
+			}
+			got, err := tx.PointCounts(ctx, r.ID, []string{"curve", "dot", "none"})
+			if d := cmp.Diff(map[string]int64{"curve": 4, "dot": 1}, got); d != "" {
+				t.Error(d)
+			}
+			return err
+		})
+	})
+}

@@ -405,7 +405,7 @@ test('without scripts there are tables, links and forms', async () => {
   await page.getByLabel('Group by').selectOption('params.model');
   await page.getByRole('button', { name: 'Apply' }).click();
   assert.match(page.url(), /group=params.model/);
-  await page.getByRole('link', { name: 'Show as table: loss' }).click();
+  await page.getByRole('link', { name: 'The values in a table loss' }).click();
   assert.match(await page.locator('table').textContent(), /model = xgboost/);
   s.clean('no scripts');
   await s.close();

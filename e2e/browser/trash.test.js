@@ -75,6 +75,27 @@ test('what is in the trash', async (t) => {
   const tab = await open(browser);
   const { page } = tab;
   const row = (name) => page.locator('tbody tr', { has: page.getByText(name, { exact: true }) });
+  await t.test('all of the page are ticked at once', async () => {
+    await page.goto(`${server.url}/trash`);
+    const all = page.getByLabel('Select all on this page');
+    const ticked = () => page.locator('tbody input:checked').count();
+    const rows = await page.locator('tbody tr').count();
+    await all.check();
+    assert.equal(await ticked(), rows);
+    assert.equal(await page.locator('tr.is-selected').count(), rows);
+    await axe(page, 'all ticked');
+    await row('scorer').getByRole('checkbox').uncheck();
+    assert.deepEqual(await all.evaluate((e) => [e.checked, e.indeterminate]), [false, true]);
+    await all.check();
+    await all.uncheck();
+    assert.equal(await ticked(), 0);
+    assert.equal(await all.evaluate((e) => e.indeterminate), false);
+    await page.getByRole('link', { name: /^Runs/ }).click();
+    await page.waitForURL('**kind=run');
+    await all.check();
+    assert.equal(await ticked(), 3, 'only what is shown');
+    await all.uncheck();
+  });
   await t.test('several are restored at once', async () => {
     await page.goto(`${server.url}/trash`);
     await row('scorer').getByRole('checkbox').check();

@@ -6,6 +6,8 @@ import (
 	"math"
 	"net/http"
 	"net/url"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -358,5 +360,24 @@ func TestRunCharts(t *testing.T) {
 	get("&page=x&x=nonsense&smooth=9&from=here")
 	if a := s.Do(http.MethodGet, "/runs/"+none+"?tab=charts", ""); a.Status != 200 || !strings.Contains(a.Body, "No metrics were logged") {
 		t.Errorf("a run without metrics: %d", a.Status)
+	}
+}
+
+// The overview of a run draws curves; a single value is no curve, at whatever step it stands.
+func TestOverviewDrawsCurves(t *testing.T) {
+	s := handlertest.Serve(t, true)
+	dot := func(key string, step int) map[string]any {
+		return map[string]any{"key": key, "value": 0.5, "step": step, "timestamp": 1_700_000_000_000}
+	}
+	run := logged(s, "r", map[string]any{"metrics": append(metrics("val_loss", 3, 2, 1), dot("system/disk", 7), dot("test_auc", 300), dot("size", 0))})
+	for tab, want := range map[string][]string{"": {"val_loss"}, "charts": {"size", "test_auc", "val_loss", "system%2Fdisk"}} {
+		a := s.Do(http.MethodGet, "/runs/"+run+"?tab="+tab, "", "Accept", "text/html")
+		var got []string
+		for _, m := range regexp.MustCompile(`data-chart-src="[^"]*key=([^&"]+)`).FindAllStringSubmatch(a.Body, -1) {
+			got = append(got, m[1])
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("the tab %q draws %v, want %v", tab, got, want)
+		}
 	}
 }

@@ -83,6 +83,7 @@ func runView(r *route.Request) (v runs.ShowView, err error) {
 	}
 	var e tracking.Experiment
 	trends := map[string][]float64{}
+	var curves []string
 	if err := r.DB.Read(r.Ctx(), p.reading, func(tx *storage.Tx) error {
 		if p.run, err = tracking.RunByID(r.Ctx(), tx, p.reading, r.Param("id")); err != nil {
 			return err
@@ -96,6 +97,9 @@ func runView(r *route.Request) (v runs.ShowView, err error) {
 			}
 		}
 		if v.Tab == runs.TabOverview {
+			if curves, err = charted(r, tx, p.run); err != nil {
+				return err
+			}
 			for _, m := range tiled(p.run) {
 				found, err := tx.Trends(r.Ctx(), []string{p.run.ID}, m.Key, trendPoints)
 				if err != nil {
@@ -118,7 +122,7 @@ func runView(r *route.Request) (v runs.ShowView, err error) {
 	case runs.TabCharts:
 		v.ChartsTab = chartsTab(r, p.run)
 	case runs.TabOverview:
-		v.Charts = seriesGroups(p.run.ID, charted(p.run), 0, component.ChartState{})
+		v.Charts = seriesGroups(p.run.ID, curves, 0, component.ChartState{})
 		v.Tiles = tiles(r, p.run, trends)
 	}
 	if v.Tab == runs.TabArtifacts && v.Artifacts.File != nil {

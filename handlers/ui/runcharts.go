@@ -11,6 +11,7 @@ import (
 
 	"github.com/slipway-ml/slipway/domain/tracking"
 	"github.com/slipway-ml/slipway/handlers/route"
+	"github.com/slipway-ml/slipway/storage"
 	"github.com/slipway-ml/slipway/web/component"
 	"github.com/slipway-ml/slipway/web/format"
 	"github.com/slipway-ml/slipway/web/i18n"
@@ -150,15 +151,19 @@ func seriesGroups(run string, keys []string, n int, s component.ChartState) (out
 	return out
 }
 
-// charted are the metrics that the overview draws: curves of the run itself before those of its machine.
-func charted(run tracking.Run) []string {
-	ms := slices.DeleteFunc(slices.Clone(run.Metrics), func(m tracking.Metric) bool { return m.Step == 0 }) // a single value is on its tile
+// charted are the metrics that the overview draws: curves of the run itself before those of its machine. A single value
+// is on its tile or among the charts of the run, it makes no curve.
+func charted(r *route.Request, tx *storage.Tx, run tracking.Run) ([]string, error) {
+	const looked = 6 * overviewCharts
+	ms := slices.DeleteFunc(slices.Clone(run.Metrics), func(m tracking.Metric) bool { return m.Step == 0 })
 	tracking.MostTelling(ms)
 	var keys []string
-	for _, m := range ms[:min(overviewCharts, len(ms))] {
+	for _, m := range ms[:min(looked, len(ms))] {
 		keys = append(keys, m.Key)
 	}
-	return keys
+	points, err := tx.PointCounts(r.Ctx(), run.ID, keys)
+	keys = slices.DeleteFunc(keys, func(key string) bool { return points[key] < 2 })
+	return keys[:min(overviewCharts, len(keys))], err
 }
 
 // mostUsed are the n names with the greatest counts.

@@ -86,6 +86,23 @@
     if (localStorage.getItem('slipway.keys') !== 'off' && $('[data-bulk]')) compare();
   });
 
+  // ---- Another table ticks the rows of its page: all at once, from its head ----
+  const ticking = 'form:has([data-tick-all])';
+  const showTicks = (form) => {
+    const all = $$('tbody input[type="checkbox"]', form);
+    const ticked = all.filter((box) => box.checked).length;
+    const head = $('[data-tick-all]', form);
+    head.checked = ticked > 0 && ticked === all.length;
+    head.indeterminate = ticked > 0 && !head.checked;
+    all.forEach((box) => box.closest('tr').classList.toggle('is-selected', box.checked));
+  };
+  document.addEventListener('change', (event) => {
+    const form = event.target.closest?.(ticking);
+    if (!form) return;
+    if (event.target.matches('[data-tick-all]')) $$('tbody input[type="checkbox"]', form).forEach((box) => { box.checked = event.target.checked; });
+    showTicks(form);
+  });
+
   // ---- A saved view keeps what the page shows now, also after a sort or a filter ----
   const queries = () => $$('[data-query]').forEach((field) => { field.value = location.search.slice(1); });
 
@@ -238,7 +255,7 @@
 
   document.addEventListener('htmx:afterSettle', () => { join(); paint(); queries(); });
   document.addEventListener('slipway:refreshed', paint);
-  addEventListener('pageshow', () => { paint(); queries(); });
+  addEventListener('pageshow', () => { paint(); queries(); $$(ticking).forEach(showTicks); });
   join();
   paint();
 })();
