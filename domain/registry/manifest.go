@@ -1,6 +1,7 @@
 package registry
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -70,39 +71,62 @@ const MaxMLmodel = 1 << 20
 const MLmodel = "MLmodel"
 
 // ParseMLmodel reads an MLmodel file (https://mlflow.org/docs/latest/ml/model: YAML whose signature holds JSON as text).
-// What it cannot read is a problem to show and no reason to refuse the model.
+// What it cannot read is a problem to show and no reason to refuse the model. It looks at the fields that it needs and
+// unfolds nothing: what is small to send is not dear to read.
 func ParseMLmodel(digest string, text []byte) About {
 	a := About{Digest: digest}
-	var file struct {
-		Flavors   map[string]yaml.Node `yaml:"flavors"`
-		Signature *struct {
-			Inputs  string `yaml:"inputs"`
-			Outputs string `yaml:"outputs"`
-			Params  string `yaml:"params"`
-		} `yaml:"signature"`
-		Example *struct {
-			Path string `yaml:"artifact_path"`
-		} `yaml:"saved_input_example_info"`
-	}
 	if len(text) > MaxMLmodel {
 		a.Problem = "large"
 		return a
 	}
-	if err := yaml.Unmarshal(text, &file); err != nil {
+	var file yaml.Node
+	if err := yaml.Unmarshal(text, &file); err != nil || len(file.Content) != 1 || !mapping(file.Content[0]) {
 		a.Problem = "syntax"
 		return a
 	}
-	for name := range file.Flavors {
-		a.Flavors = append(a.Flavors, name)
+	root := file.Content[0]
+	if flavors := field(root, "flavors"); mapping(flavors) {
+		for i := 0; i < len(flavors.Content); i += 2 {
+			a.Flavors = append(a.Flavors, scalar(flavors.Content[i]))
+		}
+		slices.Sort(a.Flavors)
+		a.Flavors = slices.Compact(a.Flavors)
+	} else if flavors != nil {
+		a.Problem = "syntax"
 	}
-	slices.Sort(a.Flavors)
-	if s := file.Signature; s != nil {
-		a.Signature = &Signature{jsonOf(s.Inputs), jsonOf(s.Outputs), jsonOf(s.Params)}
+	if s := field(root, "signature"); mapping(s) {
+		a.Signature = &Signature{jsonOf(scalar(field(s, "inputs"))), jsonOf(scalar(field(s, "outputs"))), jsonOf(scalar(field(s, "params")))}
+	} else if s != nil && s.Tag != "!!null" {
+		a.Problem = "syntax"
 	}
-	if file.Example != nil {
-		a.Example = file.Example.Path
-	}
+	a.Example = scalar(field(field(root, "saved_input_example_info"), "artifact_path"))
 	return a
+}
+
+func mapping(n *yaml.Node) bool { return n != nil && n.Kind == yaml.MappingNode }
+
+// field is the value of key in a mapping, the last if there are several, as in the clients' own reader; nil without one.
+func field(n *yaml.Node, key string) (value *yaml.Node) {
+	if !mapping(n) {
+		return nil
+	}
+	for i := 0; i < len(n.Content); i += 2 {
+		if scalar(n.Content[i]) == key {
+			value = n.Content[i+1]
+		}
+	}
+	if value != nil && value.Kind == yaml.AliasNode {
+		value = value.Alias
+	}
+	return value
+}
+
+// scalar is the text of a node that is one, "" of any other.
+func scalar(n *yaml.Node) string {
+	if n == nil || n.Kind != yaml.ScalarNode || n.Tag == "!!null" {
+		return ""
+	}
+	return n.Value
 }
 
 func jsonOf(text string) json.RawMessage {
@@ -150,6 +174,9 @@ func manifestOf(s source, files []tracking.Artifact, about About) Manifest {
 			}
 			out.Data = append(out.Data, data)
 		}
+		slices.SortFunc(out.Data, func(a, b Data) int {
+			return cmp.Or(strings.Compare(a.Name, b.Name), strings.Compare(a.Digest, b.Digest), strings.Compare(a.Context, b.Context))
+		})
 	}
 	if s.logged != nil { // what the model itself says wins over its run
 		params(s.logged.Params)

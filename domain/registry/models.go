@@ -22,6 +22,7 @@ const (
 	maxTagValue    = 100_000
 	maxDescription = 100_000
 	maxSource      = 2048
+	maxLink        = 500
 	maxAliases     = 10_000 // of one model
 )
 

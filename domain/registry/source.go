@@ -4,6 +4,8 @@ import (
 	"context"
 	"strconv"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/slipway-ml/slipway/domain"
 	"github.com/slipway-ml/slipway/domain/access"
@@ -34,6 +36,14 @@ func resolve(ctx context.Context, tx Tx, g access.Grant, m Model, v Version) (s 
 	s.text = v.Source
 	if long(v.Source, maxSource) {
 		return s, badSource("long", v.Source, "It has more than "+strconv.Itoa(maxSource)+" characters.")
+	}
+	if strings.IndexFunc(v.Source, unicode.IsControl) >= 0 || !utf8.ValidString(v.Source) {
+		return s, badSource(v.Source, "It has characters that no address has.")
+	}
+	for _, p := range []struct{ name, value string }{{"run_id", v.RunID}, {"run_link", v.RunLink}} {
+		if long(p.value, maxLink) {
+			return s, domain.Fail(domain.Invalid, "registry.link_long", "the %s has more than %d characters", p.name, maxLink)
+		}
 	}
 	if m.Prompt {
 		if !promptSources[v.Source] {
@@ -140,18 +150,18 @@ func ofLoggedModel(ctx context.Context, tx Tx, m Model, v Version, id string) (s
 // fromVersion reads models:/<name>/<version> (a copy), models:/<name>/latest, models:/<name>/<stage> and
 // models:/<name>@<alias>.
 func fromVersion(ctx context.Context, tx Tx, g access.Grant, v Version, rest string) (s source, err error) {
-	name, alias, byAlias := strings.Cut(rest, "@")
-	which := ""
-	if !byAlias {
-		at := strings.LastIndexByte(rest, '/')
+	name, which, byNumber := strings.Cut(rest, "/") // names have no slashes, but they may have an @
+	alias := ""
+	if !byNumber {
+		at := strings.LastIndexByte(rest, '@')
 		if at < 0 {
 			return s, badSource("name", v.Source, "A model is named as models:/<name>/<version>, models:/<name>@<alias> or models:/<model id>.")
 		}
-		name, which = rest[:at], rest[at+1:]
+		name, alias = rest[:at], rest[at+1:]
 	}
 	var from Version
 	switch number, isNumber := ParseNumber(which); {
-	case byAlias:
+	case !byNumber:
 		from, err = VersionByAlias(ctx, tx, g, access.ModelWrite, name, alias)
 	case isNumber:
 		_, from, err = version(ctx, tx, g, access.ModelWrite, name, number)

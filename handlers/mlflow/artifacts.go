@@ -13,6 +13,7 @@ import (
 	"github.com/slipway-ml/slipway/clients/blob"
 	"github.com/slipway-ml/slipway/domain"
 	"github.com/slipway-ml/slipway/domain/access"
+	"github.com/slipway-ml/slipway/domain/registry"
 	"github.com/slipway-ml/slipway/domain/tracking"
 	"github.com/slipway-ml/slipway/handlers/download"
 	"github.com/slipway-ml/slipway/handlers/route"
@@ -40,6 +41,7 @@ var artifacts = []route.Route{
 	route.GET(api2+"/artifacts/list", access.RunRead, call(listRunArtifacts)),
 	route.GET(api2+"/logged-models/:id/artifacts/directories", access.LoggedModelRead, call(listModelArtifacts)),
 	route.GET("/get-artifact", access.RunRead, getRunArtifact),
+	route.GET("/model-versions/get-artifact", access.ModelRead, getVersionArtifact),
 	route.GET(ajax+"/logged-models/:id/artifacts/files", access.LoggedModelRead, getModelArtifact),
 	route.POST(ajax+"/upload-artifact", access.RunWrite, uploadRunArtifact),
 }
@@ -329,6 +331,16 @@ func getRunArtifact(r *route.Request) error {
 	}
 	return download.Below(r, r.QueryParam("path"), func(tx *storage.Tx) (string, error) {
 		return tracking.RunRoot(r.Ctx(), tx, r.Grant, access.RunRead, id)
+	})
+}
+
+func getVersionArtifact(r *route.Request) error {
+	n, err := versionNumber(r.QueryParam("version"))
+	if err != nil {
+		return err
+	}
+	return download.Below(r, r.QueryParam("path"), func(tx *storage.Tx) (string, error) {
+		return registry.DownloadURI(r.Ctx(), tx, r.Grant, r.QueryParam("name"), n)
 	})
 }
 
