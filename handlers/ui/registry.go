@@ -3,6 +3,7 @@ package ui
 import (
 	"math"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -189,7 +190,7 @@ func registeredView(r *route.Request, name string) (v page.ModelView, err error)
 		}
 		v.Versions = append(v.Versions, row)
 	}
-	v.Aliases = aliasRows(m.Aliases, moves, people, 0)
+	v.Aliases, v.AliasCount = aliasRows(m.Aliases, moves, people, 0), len(m.Aliases)
 	v.Moves, v.MoreMoves = moveRows(r, moves, people, recentMoves), len(moves) > recentMoves
 	v.RegisterUsage = "import mlflow\n\nmlflow.set_tracking_uri(\"" + r.Absolute("") + "\")\nmlflow.register_model(\"models:/<model id>\", " + strconv.Quote(m.Name) + ")\n"
 	return v, nil
@@ -225,13 +226,30 @@ func runNames(r *route.Request, tx *storage.Tx, vs []registry.Version) (map[stri
 	return out, nil
 }
 
-// aliasRows are the aliases of a model with the last move of each; here is the version whose page it is.
+// mostAliases is how many aliases a page lists; a model may have thousands.
+const mostAliases = 100
+
+// aliasRows are the aliases of a model with the last move of each; here is the version whose page it is, whose aliases
+// come first where not all can be listed.
 func aliasRows(all []registry.Alias, moves []registry.Move, people map[string]string, here int64) (out []page.AliasRow) {
 	last := map[string]registry.Move{}
 	for _, m := range moves { // the newest first
 		if _, known := last[m.Subject]; m.Kind == registry.AliasMove && !known {
 			last[m.Subject] = m
 		}
+	}
+	if len(all) > mostAliases {
+		all = slices.Clone(all)
+		slices.SortStableFunc(all, func(a, b registry.Alias) int {
+			switch {
+			case (a.Version == here) == (b.Version == here):
+				return 0
+			case a.Version == here:
+				return -1
+			}
+			return 1
+		})
+		all = all[:mostAliases]
 	}
 	for _, a := range all {
 		m := last[a.Name]

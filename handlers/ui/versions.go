@@ -145,7 +145,7 @@ func (p *versionPage) fill(tx *storage.Tx, m registry.Model) (err error) {
 	v.Created, v.CreatedBy, v.Text = instant(x.CreatedAt), p.people[x.CreatedBy], x.Description
 	v.Revoked, v.RevokedBy, v.RevokeReason = instant(x.RevokedAt), p.people[x.RevokedBy], x.RevokeReason
 	v.Tags = shownTags(x.Tags)
-	v.Aliases = aliasRows(m.Aliases, moves, p.people, x.Number)
+	v.Aliases, v.AliasCount = aliasRows(m.Aliases, moves, p.people, x.Number), len(m.Aliases)
 	v.Moves = moveRows(p.Request, ofVersion(moves, x), p.people, recentMoves)
 	v.CanWrite, v.CanDelete, v.CanRevoke = may(p.Request, access.ModelWrite), may(p.Request, access.ModelDelete), may(p.Request, access.ModelRevoke)
 	for _, o := range others {

@@ -215,7 +215,7 @@ func Version(v VersionView) templ.Component {
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
-				templ_7745c5c3_Err = aliases(v.Model, v.Aliases).Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = aliases(v.Model, v.Aliases, v.AliasCount).Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}

@@ -89,6 +89,7 @@ type ModelView struct {
 	Total         int64 // versions
 	Older         string
 	Aliases       []AliasRow
+	AliasCount    int // there may be more than are listed
 	Moves         []MoveRow
 	MoreMoves     bool
 	CanWrite      bool
@@ -182,9 +183,12 @@ type VersionView struct {
 	RevokeReason   string
 	Tags           []component.Pair
 
-	Checks   []registry.Check
-	Lineage  []Node
-	Aliases  []AliasRow // all of the model
+	Checks  []registry.Check
+	Lineage []Node
+	Aliases []AliasRow // of the whole model
+
+	AliasCount int // there may be more than are listed
+
 	Metrics  []Metric
 	With     int64 // the version that metrics are compared with, 0 = none
 	Others   []int64
