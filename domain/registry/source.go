@@ -38,7 +38,7 @@ func resolve(ctx context.Context, tx Tx, g access.Grant, m Model, v Version) (s 
 		return s, badSource("long", v.Source, "It has more than "+strconv.Itoa(maxSource)+" characters.")
 	}
 	if strings.IndexFunc(v.Source, unicode.IsControl) >= 0 || !utf8.ValidString(v.Source) {
-		return s, badSource(v.Source, "It has characters that no address has.")
+		return s, badSource("path", v.Source, "It has characters that no address has.")
 	}
 	for _, p := range []struct{ name, value string }{{"run_id", v.RunID}, {"run_link", v.RunLink}} {
 		if long(p.value, maxLink) {
