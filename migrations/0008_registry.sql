@@ -53,7 +53,8 @@ CREATE TABLE model_versions (
 );
 CREATE UNIQUE INDEX model_versions_id ON model_versions (id);
 CREATE INDEX model_versions_stage ON model_versions (model_id, stage, version) WHERE deleted_at = 0;
-CREATE INDEX model_versions_recent ON model_versions (workspace_id, created_at) WHERE deleted_at = 0;
+CREATE INDEX model_versions_recent ON model_versions (workspace_id, updated_at) WHERE deleted_at = 0;
+CREATE INDEX model_versions_recent_of ON model_versions (model_id, updated_at) WHERE deleted_at = 0;
 CREATE INDEX model_versions_run ON model_versions (run_id);
 CREATE INDEX model_versions_logged ON model_versions (logged_model_id);
 

@@ -269,11 +269,9 @@ func (t *Tx) Versions(ctx context.Context, q tracking.Query) (out tracking.Page[
 	w.and("v.workspace_id = $1 AND m.deleted_at = 0 AND v.deleted_at = 0 AND v.model_id = m.id")
 	from := "registered_models m JOIN model_versions v ON TRUE"
 	if broad(q.Filter) { // CROSS JOIN tells SQLite, which counts nothing, whose index has the order
-		switch {
-		case len(q.Order) == 0 || q.Order[0].Key == "name":
+		from = "model_versions v CROSS JOIN registered_models m"
+		if len(q.Order) > 0 && q.Order[0].Key == "name" {
 			from = "registered_models m CROSS JOIN model_versions v"
-		case q.Order[0].Key == "creation_timestamp":
-			from = "model_versions v CROSS JOIN registered_models m"
 		}
 	}
 	p := t.registryPage(q, page{cols: versionCols, from: from, where: w, mark: questionMark("versions", q)},

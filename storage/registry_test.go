@@ -1041,7 +1041,7 @@ func TestLargeRegistry(t *testing.T) {
 			"search models": {20, func(ctx context.Context, tx *storage.Tx, g access.Grant) (int, error) {
 				return foundModels(registry.SearchModels(ctx, tx, g, query(models, "")))
 			}},
-			"search models, newest first": {20, func(ctx context.Context, tx *storage.Tx, g access.Grant) (int, error) {
+			"search models, last changed first": {20, func(ctx context.Context, tx *storage.Tx, g access.Grant) (int, error) {
 				return foundModels(registry.SearchModels(ctx, tx, g, query(models, "", "timestamp DESC")))
 			}},
 			"search models by name": {1, func(ctx context.Context, tx *storage.Tx, g access.Grant) (int, error) {
@@ -1056,11 +1056,14 @@ func TestLargeRegistry(t *testing.T) {
 			"search versions of a run": {1, func(ctx context.Context, tx *storage.Tx, g access.Grant) (int, error) {
 				return found(registry.SearchVersions(ctx, tx, g, query(versions, "run_id = 'run 7'")))
 			}},
+			"search versions by name": {20, func(ctx context.Context, tx *storage.Tx, g access.Grant) (int, error) {
+				return found(registry.SearchVersions(ctx, tx, g, query(versions, "tags.`mlflow.prompt.is_prompt` != 'true'", "name")))
+			}},
 			"search versions": {20, func(ctx context.Context, tx *storage.Tx, g access.Grant) (int, error) {
 				return found(registry.SearchVersions(ctx, tx, g, query(versions, "")))
 			}},
-			"search versions, newest first": {20, func(ctx context.Context, tx *storage.Tx, g access.Grant) (int, error) {
-				return found(registry.SearchVersions(ctx, tx, g, query(versions, "tags.`mlflow.prompt.is_prompt` != 'true'", "creation_timestamp DESC")))
+			"search versions, last changed first": {20, func(ctx context.Context, tx *storage.Tx, g access.Grant) (int, error) {
+				return found(registry.SearchVersions(ctx, tx, g, query(versions, "tags.`mlflow.prompt.is_prompt` != 'true'", "last_updated_timestamp DESC")))
 			}},
 		} {
 			var plans []string

@@ -139,9 +139,12 @@ func ParseModelQuery(filter string, order []string) (q tracking.Query, err error
 	return parseQuery(search.RegisteredModels, filter, order)
 }
 
-// ParseVersionQuery reads the filter and the order of a search for versions. The default order is by the model's name
-// and then from the newest version down.
+// ParseVersionQuery reads the filter and the order of a search for versions. By default what changed last comes first; what
+// is equal in the order comes by the model's name and then from the newest version down.
 func ParseVersionQuery(filter string, order []string) (q tracking.Query, err error) {
+	if len(order) == 0 {
+		order = []string{"last_updated_timestamp DESC"}
+	}
 	return parseQuery(search.ModelVersions, filter, order)
 }
 

@@ -78,12 +78,6 @@ class TestScikitLearn:
         assert "training_accuracy_score" in {m.key for m in metrics}
         assert parent.info.run_id in {m.run_id for m in metrics}
 
-    @pytest.mark.slipway_only
-    def test_registering_fails_cleanly_without_a_registry(self, experiment, classifier):
-        info = mlflow.sklearn.log_model(classifier, name="clf")
-        with refused("ENDPOINT_NOT_FOUND"):
-            mlflow.register_model(f"models:/{info.model_id}", "registered")
-
 
 class TestLifeCycle:
     def test_pending_ready_failed(self, experiment):

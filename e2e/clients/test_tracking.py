@@ -55,13 +55,10 @@ class TestConnecting:
 
     @pytest.mark.slipway_only
     @pytest.mark.parametrize("method, path", [
-        ("GET", "registered-models/search"),
-        ("POST", "registered-models/create"),
-        ("POST", "model-versions/create"),
         ("POST", "/api/3.0/mlflow/traces/search"),
         ("POST", "/v1/traces"),
     ])
-    def test_registry_and_traces_are_not_served_yet(self, api, method, path):
+    def test_traces_are_not_served_yet(self, api, method, path):
         api.refused("ENDPOINT_NOT_FOUND", method, path, {} if method == "POST" else None)
 
 

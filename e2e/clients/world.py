@@ -14,6 +14,7 @@ class World:
     missing_run = "f" * 32
     missing_model = "m-" + "0" * 32
     long_key = "k" * 251
+    long_alias = "a" * 256
 
     def __init__(self, api):
         self.api = api
@@ -167,3 +168,82 @@ class World:
     @cached_property
     def model_artifacts(self):
         return f"{self.experiment}/models/{self.stored_model}/artifacts"
+
+    @cached_property
+    def registered(self):
+        """The name of a registered model without versions."""
+        name = unique("model")
+        body = {"name": name, "tags": [{"key": "a", "value": "b"}], "description": "D"}
+        self.api.ok("POST", "registered-models/create", body)
+        return name
+
+    @cached_property
+    def other_registered(self):
+        name = unique("model")
+        self.api.ok("POST", "registered-models/create", {"name": name})
+        return name
+
+    @cached_property
+    def versioned(self):
+        """A registered model with some of everything: a version of each kind of source, an alias, stages, tags."""
+        name = self.registered
+        self.api.ok("POST", "model-versions/create", {
+            "name": name,
+            "source": "s3://bucket/model",
+            "run_id": self.bare_run,
+            "run_link": "http://ci/1",
+            "description": "first",
+            "tags": [{"key": "k", "value": "v"}],
+        })
+        self.api.ok("POST", "model-versions/create", {"name": name, "source": self.stored_source, "run_id": self.artifact_run})
+        self.api.ok("POST", "model-versions/create", {"name": name, "source": f"models:/{self.stored_model}", "model_id": self.stored_model})
+        self.api.ok("POST", "registered-models/alias", {"name": name, "alias": "champion", "version": "1"})
+        self.api.ok("POST", "model-versions/transition-stage", {"name": name, "version": "1", "stage": "Production"})
+        return name
+
+    @cached_property
+    def used_run(self):
+        """The run of the first version of {versioned}."""
+        return self.versioned and self.bare_run
+
+    @cached_property
+    def stored_source(self):
+        """The address of {artifacts}, which is a run's folder."""
+        return f"mlflow-artifacts:/{self.artifacts}"
+
+    @cached_property
+    def trimmed(self):
+        """A registered model of whose two versions the first was deleted."""
+        name = self.other_registered
+        for version in "12":
+            self.api.ok("POST", "model-versions/create", {"name": name, "source": f"s3://bucket/{version}"})
+        self.api.ok("DELETE", "model-versions/delete", {"name": name, "version": "1"})
+        return name
+
+    @cached_property
+    def deleted_registered(self):
+        name = unique("model")
+        self.api.ok("POST", "registered-models/create", {"name": name})
+        self.api.ok("DELETE", "registered-models/delete", {"name": name})
+        return name
+
+    @cached_property
+    def prompt(self):
+        """The name of a prompt with two versions, as the client registers them."""
+        name = unique("prompt")
+        is_prompt = {"key": "mlflow.prompt.is_prompt", "value": "true"}
+        about = [{"key": "author", "value": "me"}, {"key": "_mlflow_experiment_ids", "value": ",4,"}]
+        self.api.ok("POST", "registered-models/create", {"name": name, "tags": [is_prompt, *about], "description": "first"})
+        for text in ("Hello {{name}}", "Hi {{name}}"):
+            tags = [is_prompt, {"key": "_mlflow_prompt_type", "value": "text"}, {"key": "mlflow.prompt.text", "value": text}]
+            body = {"name": name, "source": "dummy-source", "tags": tags, "description": text}
+            self.api.ok("POST", "model-versions/create", body)
+        self.api.ok("POST", "registered-models/alias", {"name": name, "alias": "production", "version": "1"})
+        return name
+
+    @cached_property
+    def registered_token(self):
+        """A page token of a search for models, by name."""
+        self.registered and self.other_registered
+        query = {"max_results": 1, "order_by": ["name"]}
+        return self.api.ok("GET", "registered-models/search", query=query)["next_page_token"]
