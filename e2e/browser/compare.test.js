@@ -147,6 +147,54 @@ test('drag zooms all charts into the range fields, a double click goes back', as
   await s.close();
 });
 
+test('a range of time is by the clock of whoever reads it', async () => {
+  const at = new Date(Math.floor(start / 1000) * 1000 + 100_000); // a whole second, between two points
+  const clock = (zone, d = at) => new Intl.DateTimeFormat('sv', { timeZone: zone, dateStyle: 'short', timeStyle: 'medium' }).format(d).replace(' ', 'T').replace(/:00$/, '');
+  const s = await open(browser, { timezoneId: 'Europe/Rome' });
+  const { page } = s;
+  const from = page.getByLabel('From', { exact: true });
+  await page.goto(`${server.url}/runs/${runs[0]}?tab=charts&x=time`);
+  await drawn(page, 'loss', (d) => d.x === 'time');
+  await from.fill(clock('Europe/Rome'));
+  await from.press('Enter');
+  await drawn(page, 'loss', (d) => d.min === at.getTime());
+  assert.equal(await from.inputValue(), clock('Europe/Rome'), 'what was typed stays');
+  const link = page.url();
+  assert.match(new URL(link).searchParams.get('from'), /^\d{4}-\d\d-\d\dT[\d:]+\+0[12]:00$/, 'an address has a zone');
+  await page.reload();
+  await drawn(page, 'loss', (d) => d.min === at.getTime());
+  assert.equal(await from.inputValue(), clock('Europe/Rome'));
+  const box = await page.locator('.chart-card', { has: page.getByRole('heading', { name: 'loss', exact: true }) }).locator('.chart').boundingBox();
+  await page.mouse.move(box.x + box.width * 0.3, box.y + 60);
+  await page.mouse.down();
+  await page.mouse.move(box.x + box.width * 0.7, box.y + 60, { steps: 4 });
+  await page.mouse.up();
+  const zoomed = await drawn(page, 'val_auc', (d) => d.min > at.getTime());
+  assert.equal(await from.inputValue(), clock('Europe/Rome', new Date(zoomed.min)), 'what was dragged is by the same clock');
+  for (const size of [narrow, wide]) {
+    await page.setViewportSize(size);
+    await frame(page, 'en', `a range of time, ${size.width}`);
+    await axe(page, `a range of time, ${size.width}`);
+  }
+  s.clean('range of time');
+  await s.close();
+
+  const other = await open(browser, { timezoneId: 'America/New_York' });
+  await other.page.goto(link); // the server does not know yet where it is
+  await drawn(other.page, 'loss', (d) => d.min === at.getTime());
+  assert.equal(await other.page.getByLabel('From', { exact: true }).inputValue(), clock('America/New_York'), 'the same moment elsewhere');
+  await other.page.getByRole('button', { name: /^User menu/ }).click();
+  await other.page.getByRole('button', { name: 'UTC', exact: true }).click();
+  await drawn(other.page, 'loss', (d) => d.min === at.getTime());
+  assert.equal(await other.page.getByLabel('From', { exact: true }).inputValue(), clock('UTC'));
+  await other.page.getByLabel('From', { exact: true }).fill(clock('UTC', new Date(at.getTime() + 5000)));
+  await other.page.getByLabel('From', { exact: true }).press('Enter');
+  await drawn(other.page, 'loss', (d) => d.min === at.getTime() + 5000);
+  assert.equal(await other.page.evaluate(() => window.echarts.getInstanceByDom(document.querySelector('.chart > div')).getOption().useUTC), true);
+  other.clean('elsewhere');
+  await other.close();
+});
+
 test('new points come in place: zoom, hidden curves and the scroll stay', async () => {
   const s = await open(browser);
   const { page } = s;

@@ -381,3 +381,31 @@ func TestOverviewDrawsCurves(t *testing.T) {
 		}
 	}
 }
+
+// The ends of a range of time are by the reader's own clock: read so, and shown so, also when the address has a zone.
+func TestRangeByTheReadersClock(t *testing.T) {
+	s := handlertest.Serve(t, true)
+	run := logged(s, "r", map[string]any{"metrics": metrics("loss", 3, 2, 1, 0)}) // from 2023-11-14T22:13:20Z on, a second apart
+	for _, c := range []struct{ zone, from, shown string }{
+		{"", "2023-11-14T22:13:22", "2023-11-14T22:13:22"},
+		{"zone=Europe/Rome", "2023-11-14T23:13:22", "2023-11-14T23:13:22"},
+		{"zone=Europe/Rome", "2023-11-14T22:13:22Z", "2023-11-14T23:13:22"},
+		{"zone=America/New_York", "2023-11-14T23:13:22+01:00", "2023-11-14T17:13:22"},
+		{"zone=Europe/Rome&clock=utc", "2023-11-14T22:13:22", "2023-11-14T22:13:22"},
+	} {
+		reader := []string{"Accept", "text/html", "Cookie", "slipway_prefs=" + url.QueryEscape(c.zone)}
+		query := url.Values{"x": {"time"}, "from": {c.from}}.Encode()
+		var d chartData
+		a := s.Do(http.MethodGet, "/series?run="+run+"&key=loss&"+query, "", reader...)
+		if err := json.Unmarshal([]byte(a.Body), &d); err != nil || d.From == nil || *d.From != 1_700_000_002_000 || len(d.Series[0].Points) != 2 {
+			t.Errorf("%s in %q: %d %s", c.from, c.zone, a.Status, a.Body)
+		}
+		page := s.Do(http.MethodGet, "/runs/"+run+"?tab=charts&"+query, "", reader...)
+		if !strings.Contains(page.Body, `name="from" value="`+c.shown+`"`) {
+			t.Errorf("%s in %q is not shown as %s", c.from, c.zone, c.shown)
+		}
+	}
+	if d := series(s, 400, url.Values{"run": {run}, "key": {"loss"}, "x": {"time"}, "from": {"yesterday"}}); !strings.Contains(d.Error, "yesterday") {
+		t.Errorf("no date: %q", d.Error)
+	}
+}

@@ -3,6 +3,7 @@ package ui
 import (
 	"bytes"
 	"cmp"
+	"context"
 	"encoding/json"
 	"fmt"
 	"hash/fnv"
@@ -13,7 +14,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/slipway-ml/slipway/domain"
 	"github.com/slipway-ml/slipway/domain/access"
@@ -87,10 +87,10 @@ func parseSeries(r *route.Request) (q seriesQuery, err error) {
 		}
 	}
 	q.Axis = tracking.Axis(q.X)
-	if q.CurveQuery.From, err = bound(q.Axis, q.ChartState.From); err != nil {
+	if q.CurveQuery.From, err = bound(r.Ctx(), q.Axis, q.ChartState.From); err != nil {
 		return q, err
 	}
-	if q.CurveQuery.To, err = bound(q.Axis, q.ChartState.To); err != nil {
+	if q.CurveQuery.To, err = bound(r.Ctx(), q.Axis, q.ChartState.To); err != nil {
 		return q, err
 	}
 	if from, to := q.CurveQuery.From, q.CurveQuery.To; from != nil && to != nil && *from > *to {
@@ -99,15 +99,21 @@ func parseSeries(r *route.Request) (q seriesQuery, err error) {
 	return q, nil
 }
 
-// bound reads one end of a range in units of an axis: a step, seconds since the run began, or an instant.
-func bound(axis tracking.Axis, text string) (*int64, error) {
+// bound reads one end of a range in units of an axis: a step, seconds since the run began, or an instant, which is in
+// the reader's zone where it names none.
+func bound(ctx context.Context, axis tracking.Axis, text string) (*int64, error) {
 	if text == "" {
 		return nil, nil //nolint:nilnil // no bound
 	}
 	v, err := strconv.ParseFloat(strings.ReplaceAll(text, "−", "-"), 64)
 	switch {
 	case axis == tracking.TimeAxis:
-		return instantBound(text)
+		at, ok := format.ParseTime(ctx, text)
+		if !ok {
+			return nil, domain.Fail(domain.Invalid, "series.instant", "%q is no date: write it as 2026-11-18T14:30", cut(text))
+		}
+		ms := at.UnixMilli()
+		return &ms, nil
 	case err != nil || math.IsNaN(v) || math.Abs(v) > 1<<53:
 		return nil, domain.Fail(domain.Invalid, "series.bound", "%q is no number to begin or end at", cut(text))
 	case axis == tracking.RelativeAxis:
@@ -115,17 +121,6 @@ func bound(axis tracking.Axis, text string) (*int64, error) {
 	}
 	n := int64(math.Round(v))
 	return &n, nil
-}
-
-// instantBound reads a date and perhaps a time (RFC 3339, UTC where it names no zone).
-func instantBound(text string) (*int64, error) {
-	for _, layout := range []string{time.RFC3339Nano, "2006-01-02T15:04:05.999999999", "2006-01-02T15:04", "2006-01-02 15:04:05", "2006-01-02 15:04", time.DateOnly} {
-		if t, err := time.Parse(layout, text); err == nil {
-			ms := t.UnixMilli()
-			return &ms, nil
-		}
-	}
-	return nil, domain.Fail(domain.Invalid, "series.instant", "%q is no date: write it as 2026-11-18T14:30", cut(text))
 }
 
 // cut shortens what somebody sent, for a message.

@@ -64,7 +64,7 @@ func shell(c echo.Context, app *route.App, a access.Actor, workspace string, loc
 	u := *c.Request().URL
 	return layout.Shell{
 		Lang:  i18n.Match(c.Request().Header.Get("Accept-Language"), prefs.Lang),
-		Theme: prefs.Theme, Density: prefs.Density, Zone: prefs.Zone, TZ: prefs.Location(), Base: app.Prefix,
+		Theme: prefs.Theme, Density: prefs.Density, Clock: prefs.Clock, Zone: prefs.Zone, TZ: prefs.Location(), Base: app.Prefix,
 		UserName: a.Name, SignedIn: !a.Anonymous() && !local, Admin: a.May(access.UserRead, workspace), Writer: a.May(access.ExperimentWrite, workspace), LocalMode: local,
 		Workspace: workspace, Version: app.Version, Path: u.RequestURI(), RequestID: route.ID(c), Now: time.Now(),
 	}

@@ -134,3 +134,38 @@ func TestTime(t *testing.T) {
 		t.Errorf("without a clock: %q", got)
 	}
 }
+
+// What a reader writes without a zone is in their own; it is written back to them as it was.
+func TestTimesWritten(t *testing.T) {
+	rome, err := time.LoadLocation("Europe/Rome")
+	if err != nil {
+		t.Skip("no time zones on this machine")
+	}
+	inRome := With(en, time.Time{}, rome)
+	for _, c := range []struct{ text, utc, wall string }{
+		{"2026-11-18T14:30", "2026-11-18T13:30:00Z", "2026-11-18T14:30"},
+		{"2026-07-18 14:30", "2026-07-18T12:30:00Z", "2026-07-18T14:30"}, // summer
+		{"2026-11-18T14:30:05.25", "2026-11-18T13:30:05.25Z", "2026-11-18T14:30:05.25"},
+		{"2026-11-18 14:30:05", "2026-11-18T13:30:05Z", "2026-11-18T14:30:05"},
+		{"2026-11-18", "2026-11-17T23:00:00Z", "2026-11-18T00:00"},
+		{"2026-11-18T14:30Z", "2026-11-18T14:30:00Z", "2026-11-18T15:30"},
+		{"2026-11-18T14:30:00-05:00", "2026-11-18T19:30:00Z", "2026-11-18T20:30"},
+		{"2026-11-18T14:30+01:00", "2026-11-18T13:30:00Z", "2026-11-18T14:30"},
+	} {
+		at, ok := ParseTime(inRome, c.text)
+		if got := at.UTC().Format(time.RFC3339Nano); !ok || got != c.utc {
+			t.Errorf("%s is %s, %v, want %s", c.text, got, ok, c.utc)
+		}
+		if got := Wall(inRome, at); got != c.wall {
+			t.Errorf("%s is written %s, want %s", c.text, got, c.wall)
+		}
+	}
+	if at, ok := ParseTime(en, "2026-11-18T14:30"); !ok || Wall(en, at) != "2026-11-18T14:30" || at.Hour() != 14 {
+		t.Errorf("a reader of whom nothing is known: %v", at)
+	}
+	for _, text := range []string{"", "soon", "14:30", "2026-13-01", "18.11.2026", "2026-11-18T14", "2026-11-18T14:30 CET"} {
+		if at, ok := ParseTime(inRome, text); ok {
+			t.Errorf("%q is %v", text, at)
+		}
+	}
+}

@@ -57,6 +57,32 @@ func full(ctx context.Context, local time.Time) string {
 	return exact(local) + " · " + exact(local.UTC())
 }
 
+// walls are the forms of a date and perhaps a time that a reader may write: the same with and without a zone.
+var walls = []string{"2006-01-02T15:04:05.999999999", "2006-01-02T15:04", "2006-01-02 15:04:05.999999999", "2006-01-02 15:04", time.DateOnly}
+
+// ParseTime reads a date and perhaps a time (RFC 3339, seconds left out at will); without a zone it is what the clock on
+// the reader's wall shows.
+func ParseTime(ctx context.Context, text string) (time.Time, bool) {
+	for _, layout := range walls {
+		for _, zone := range []string{"", "Z07:00"} {
+			if t, err := time.ParseInLocation(layout+zone, text, clockOf(ctx).zone); err == nil {
+				return t, true
+			}
+		}
+	}
+	return time.Time{}, false
+}
+
+// Wall writes a moment in the shortest form that ParseTime reads as it, without a zone: what the clock on the reader's
+// wall shows.
+func Wall(ctx context.Context, t time.Time) string {
+	local := t.In(clockOf(ctx).zone)
+	if local.Second() == 0 && local.Nanosecond() == 0 {
+		return local.Format("2006-01-02T15:04")
+	}
+	return local.Format(walls[0])
+}
+
 // Date writes the day of t in t's own zone: 18 Nov 2026.
 func Date(ctx context.Context, t time.Time) string {
 	return strconv.Itoa(t.Day()) + " " + i18n.T(ctx, "time.month."+strconv.Itoa(int(t.Month()))) + " " + strconv.Itoa(t.Year())

@@ -23,6 +23,7 @@ type Shell struct {
 	Lang      string // one of i18n.Languages
 	Theme     string // "" follows the system; light or dark
 	Density   string // "" is comfortable; compact
+	Clock     string // "" is the browser's; utc
 	Base      string // the server's path prefix, "" or "/ml"
 	UserName  string
 	SignedIn  bool

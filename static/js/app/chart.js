@@ -62,7 +62,8 @@ const slipwayChart = {
   const number = new Intl.NumberFormat(lang, { maximumSignificantDigits: 6 });
   const long = new Intl.NumberFormat(lang, { maximumSignificantDigits: 4, notation: 'compact' });
   const tiny = new Intl.NumberFormat(lang, { maximumSignificantDigits: 4, notation: 'scientific' });
-  const moment = new Intl.DateTimeFormat(lang, { dateStyle: 'medium', timeStyle: 'long' });
+  const utc = () => root.dataset.clock === 'utc'; // else times are those of the browser's own zone
+  const moment = (v) => new Intl.DateTimeFormat(lang, { dateStyle: 'medium', timeStyle: 'long', ...(utc() ? { timeZone: 'UTC' } : {}) }).format(v);
   const minus = (text) => text.replaceAll('-', '−');
   const plain = (v) => (v === null || v === undefined || v === '-' ? '—' : minus((v !== 0 && Math.abs(v) < 1e-4 ? tiny : number).format(v)));
   const short = (v) => (Math.abs(v) < 1e5 ? plain(v) : minus(long.format(v)));
@@ -75,7 +76,7 @@ const slipwayChart = {
     if (s < 3600) return `${sign}${Math.floor(s / 60)}m ${String(Math.round(s % 60)).padStart(2, '0')}s`;
     return `${sign}${number.format(Math.floor(s / 3600))}h ${String(Math.round((s % 3600) / 60)).padStart(2, '0')}m`;
   };
-  const along = { step: plain, relative: span, time: (v) => moment.format(v) };
+  const along = { step: plain, relative: span, time: moment };
 
   // ---- The look that all charts share ----
   const axis = (t, given, vertical) => ({
@@ -99,7 +100,7 @@ const slipwayChart = {
     ? { right: 0, top: 0, left: 40, type: 'scroll', align: 'left', icon: 'roundRect', itemWidth: 14, itemHeight: 3, formatter: brief, textStyle: { color: t.text2, fontSize: 12, lineHeight: 18 }, pageIconColor: t.text2, pageIconInactiveColor: t.axis, pageTextStyle: { color: t.text2 } }
     : { show: false });
   const base = (t, several) => ({
-    animation: false, color: t.colors, textStyle: { fontFamily: t.font, color: t.text2 }, legend: legend(t, several),
+    animation: false, useUTC: utc(), color: t.colors, textStyle: { fontFamily: t.font, color: t.text2 }, legend: legend(t, several),
     grid: { left: 52, right: 18, top: several ? 34 : 14, bottom: 40 },
   });
 
@@ -332,6 +333,23 @@ const slipwayChart = {
   };
 
   // ---- The controls of a page's charts, and its address ----
+  // A time in a field is what the clock on the wall shows; in an address, which others may read, it has its zone.
+  const WALL = /^(\d{4}-\d\d-\d\d)(?:[T ](\d\d:\d\d(?::\d\d(?:\.\d+)?)?))?$/;
+  const two = (n) => String(n).padStart(2, '0');
+  const zoned = (text) => {
+    const [, day, time = '00:00'] = WALL.exec(text) ?? [];
+    const at = new Date(`${day}T${time}`);
+    if (Number.isNaN(at.getTime())) return text;
+    const east = utc() ? 0 : -at.getTimezoneOffset();
+    return `${day}T${time}${east < 0 ? '-' : '+'}${two(Math.floor(Math.abs(east) / 60))}:${two(Math.abs(east) % 60)}`;
+  };
+  const wall = (v) => new Date(v - (utc() ? 0 : new Date(v).getTimezoneOffset() * 60_000)).toISOString().replace(/(:00)?\.000Z$|Z$/, '');
+  // Who comes for the first time has told the server no zone yet: what the address says is written by their clock here.
+  const rewrite = (form) => [form.elements.from, form.elements.to].forEach((field) => {
+    const at = /^\d{4}-\d\d-\d\d/.test(field.dataset.at) ? Date.parse(zoned(field.dataset.at)) : NaN;
+    if (form.elements.x.value === 'time' && !Number.isNaN(at)) field.value = wall(at);
+    delete field.dataset.at;
+  });
   const STATE = ['x', 'log', 'smooth', 'from', 'to', 'group', 'band'];
   const usual = { x: 'step', smooth: '0', band: 'std' };
   const controls = () => $('[data-chart-controls]');
@@ -344,6 +362,7 @@ const slipwayChart = {
       if (value && value !== usual[name]) out[name] = value;
     }
     if (!out.group) delete out.band;
+    if (out.x === 'time') for (const end of ['from', 'to']) if (out[end]) out[end] = zoned(out[end]);
     return out;
   };
   const how = () => { const { log, smooth } = chosen(); return { log: log === '1', smooth: Number(smooth ?? 0) || 0 }; };
@@ -499,6 +518,7 @@ const slipwayChart = {
 
   const scan = (from) => {
     [...drawn.keys()].filter((element) => !element.isConnected).forEach(forget);
+    if (controls()) rewrite(controls());
     from.querySelectorAll('[data-chart], [data-chart-src]').forEach((element) => { if (!drawn.has(element)) watch(element); });
     from.querySelectorAll('[data-chart-rows]').forEach((link) => { link.setAttribute('role', 'button'); link.setAttribute('aria-pressed', 'false'); });
     if (!document.fullscreenEnabled) from.querySelectorAll('[data-chart-enlarge]').forEach((button) => { button.hidden = true; });
@@ -587,7 +607,8 @@ const slipwayChart = {
       const form = controls();
       if (!form || !entry?.[1].x) { chart.dispatchAction({ type: 'dataZoom', startValue: a, endValue: b }); return; }
       const { x } = entry[1];
-      const text = (v) => (x === 'time' ? new Date(v).toISOString() : String(x === 'step' ? Math.round(v) : Number(v.toFixed(3))));
+      const unit = x === 'time' && b - a > 60_000 ? 1000 : 1;
+      const text = (v) => (x === 'time' ? wall(Math.round(v / unit) * unit) : String(x === 'step' ? Math.round(v) : Number(v.toFixed(3))));
       range(text(a), text(b));
     };
     zr.on('mousedown', (e) => {
