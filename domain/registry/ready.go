@@ -33,7 +33,7 @@ type Known struct {
 	Metrics   int    // how many metrics were measured
 	Scan      string // the verdict of the scan, "" while there is none
 	CardDone  int    // sections of the card that are filled
-	CardTotal int    // sections that this kind of model needs
+	CardTotal int    // sections that this kind of model needs; 0 = nothing is known of a card
 }
 
 // Readiness answers what a reviewer asks first of a version. It is a help for people and no gate.
@@ -64,7 +64,7 @@ func (v Version) Readiness(m Manifest, k Known) []Check {
 	for _, d := range m.Data {
 		known = known || d.Digest != ""
 	}
-	return []Check{
+	out := []Check{
 		{Key: "usable", Answer: usable},
 		{Key: "held", Answer: held},
 		{Key: "signature", Answer: yes(m.Signature != nil)},
@@ -73,8 +73,11 @@ func (v Version) Readiness(m Manifest, k Known) []Check {
 		{Key: "data", Answer: yes(known), N: len(m.Data)},
 		{Key: "metrics", Answer: yes(k.Metrics > 0), N: k.Metrics},
 		{Key: "scan", Answer: scanned},
-		{Key: "card", Answer: yes(k.CardTotal > 0 && k.CardDone == k.CardTotal), N: k.CardDone, Of: k.CardTotal},
 	}
+	if k.CardTotal > 0 {
+		out = append(out, Check{Key: "card", Answer: yes(k.CardDone == k.CardTotal), N: k.CardDone, Of: k.CardTotal})
+	}
+	return out
 }
 
 // Field is one input, output or parameter of a signature.
