@@ -115,11 +115,12 @@ func (t *Tx) FillModels(ctx context.Context, ms []registry.Model) error {
 	}, `SELECT model_id, alias, version FROM model_aliases WHERE `+t.db.InKeys("model_id", "$1")+` ORDER BY model_id, alias`, text); err != nil {
 		return err
 	}
-	// One step into the index for each model and stage, however many versions there are.
+	// One step into the index for each model and stage, however many versions there are: CROSS JOIN keeps SQLite to the order.
 	latest, err := list(ctx, t, scanVersion, `
-		SELECT `+versionCols+` FROM `+versionFrom+`
-		  CROSS JOIN (SELECT 'None' AS stage UNION ALL SELECT 'Staging' UNION ALL SELECT 'Production' UNION ALL SELECT 'Archived') s
-		 WHERE `+t.db.InKeys("m.id", "$1")+` AND v.version = (
+		SELECT `+versionCols+` FROM registered_models m
+		 CROSS JOIN (SELECT 'None' AS stage UNION ALL SELECT 'Staging' UNION ALL SELECT 'Production' UNION ALL SELECT 'Archived') s
+		 CROSS JOIN model_versions v
+		 WHERE `+t.db.InKeys("m.id", "$1")+` AND v.model_id = m.id AND v.version = (
 		       SELECT x.version FROM model_versions x WHERE x.model_id = m.id AND x.stage = s.stage AND x.deleted_at = 0 ORDER BY x.version DESC LIMIT 1)
 		 ORDER BY v.version DESC`, text)
 	if err != nil {

@@ -582,6 +582,7 @@ class TestPrompts:
         tags = api.ok("GET", "registered-models/get", query={"name": name})["registered_model"]["tags"]
         assert {"key": "_mlflow_experiment_ids", "value": f",{experiment},"} in tags
 
+    @pytest.mark.slipway_only
     def test_a_prompt_is_no_model(self, client, prompt, model):
         with pytest.raises(MlflowException):
             mlflow.genai.register_prompt(model, "text")
