@@ -17,7 +17,7 @@ func (b *Bench) registry() error {
 	}
 	names, folders := make([]string, b.conc), make([]string, b.conc)
 	for w := range names {
-		names[w] = fmt.Sprintf("bench-model-%s-%d", b.id, w)
+		names[w] = fmt.Sprintf("worker-model-%s-%d", b.id, w)
 		if err := b.c.Call("POST", "/api/2.0/mlflow/registered-models/create", map[string]any{"name": names[w]}, nil); err != nil {
 			b.res.Skipped = "no model registry: " + err.Error()
 			return nil
