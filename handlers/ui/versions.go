@@ -209,26 +209,6 @@ func (p *versionPage) origin(tx *storage.Tx) error {
 	return nil
 }
 
-// measured are the metrics of a version: those of its logged model or, where it has none, the last ones of its run.
-func measured(run tracking.Run, logged tracking.LoggedModel) (out []tracking.Metric) {
-	if len(logged.Metrics) == 0 {
-		return run.Metrics
-	}
-	at := map[[2]string]int{}
-	for _, m := range logged.Metrics { // the latest of each
-		key := [2]string{m.Key, m.DatasetName}
-		i, known := at[key]
-		switch {
-		case !known:
-			at[key] = len(out)
-			out = append(out, m)
-		case m.Step > out[i].Step || m.Step == out[i].Step && m.Timestamp >= out[i].Timestamp:
-			out[i] = m
-		}
-	}
-	return out
-}
-
 // metrics puts the values of this version beside those of another: the one asked for, or the next older.
 func (p *versionPage) metrics(tx *storage.Tx, others []registry.Version) error {
 	with, asked := registry.ParseNumber(p.QueryParam("with"))
@@ -244,12 +224,12 @@ func (p *versionPage) metrics(tx *storage.Tx, others []registry.Version) error {
 		if err := o.origin(tx); err != nil {
 			return err
 		}
-		for _, m := range measured(o.run, o.logged) {
+		for _, m := range registry.Measured(o.run, o.logged) {
 			there[[2]string{m.Key, m.DatasetName}] = m.Value
 		}
 		p.view.With = p.other.Number
 	}
-	all := measured(p.run, p.logged)
+	all := registry.Measured(p.run, p.logged)
 	slices.SortFunc(all, func(a, b tracking.Metric) int {
 		return strings.Compare(a.Key+"\x00"+a.DatasetName, b.Key+"\x00"+b.DatasetName)
 	})
