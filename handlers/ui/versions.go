@@ -12,6 +12,7 @@ import (
 
 	"github.com/slipway-ml/slipway/domain"
 	"github.com/slipway-ml/slipway/domain/access"
+	"github.com/slipway-ml/slipway/domain/card"
 	"github.com/slipway-ml/slipway/domain/registry"
 	"github.com/slipway-ml/slipway/domain/scan"
 	"github.com/slipway-ml/slipway/domain/tracking"
@@ -72,6 +73,8 @@ type versionPage struct {
 	other    registry.Version // the one that metrics are compared with
 	people   map[string]string
 	scan     registry.Scan
+	saved    registry.Card
+	facts    card.Facts
 }
 
 func versionView(r *route.Request) (v page.VersionView, err error) {
@@ -133,7 +136,7 @@ func (p *versionPage) fill(tx *storage.Tx, m registry.Model) (err error) {
 		}
 	}
 	v.Model, v.Number, v.Tab = m.Name, x.Number, page.TabOverview
-	if tab := p.QueryParam("tab"); tab == page.TabFiles || tab == page.TabScan {
+	if tab := p.QueryParam("tab"); slices.Contains([]string{page.TabFiles, page.TabScan, page.TabCard}, tab) {
 		v.Tab = tab
 	}
 	v.Summary, _, _ = strings.Cut(strings.TrimSpace(m.Description), "\n")
@@ -168,7 +171,10 @@ func (p *versionPage) fill(tx *storage.Tx, m registry.Model) (err error) {
 			Path: f.Path, Size: format.Bytes(p.Ctx(), f.Size), Digest: f.SHA256, URL: page.VersionPath(v.Model, v.Number) + "/file?path=" + url.QueryEscape(f.Path),
 		})
 	}
-	v.Checks = x.Readiness(p.manifest, registry.Known{Metrics: len(v.Metrics), Scan: p.scan.Verdict})
+	if err := p.card(tx); err != nil {
+		return err
+	}
+	v.Checks = x.Readiness(p.manifest, registry.Known{Metrics: len(v.Metrics), Scan: p.scan.Verdict, CardDone: v.Card.Complete.Done, CardTotal: v.Card.Complete.Total})
 	if x.Standing != registry.Text {
 		v.Snippet = "import mlflow\n\nmlflow.set_tracking_uri(\"" + p.Absolute("") + "\")\nmodel = mlflow.pyfunc.load_model(" + strconv.Quote("models:/"+v.Model+"/"+strconv.FormatInt(v.Number, 10)) + ")\n"
 	}
