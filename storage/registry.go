@@ -2,6 +2,7 @@ package storage
 
 import (
 	"context"
+	"encoding/json"
 	"slices"
 
 	"github.com/slipway-ml/slipway/domain/registry"
@@ -491,4 +492,27 @@ func (t *Tx) VersionsHeld(ctx context.Context, after string, limit int) ([]regis
 		return v, row(append(versionFields(&v), &v.Manifest)...)
 	}, `SELECT `+versionCols+`, v.manifest FROM model_versions v JOIN registered_models m ON m.id = v.model_id
 	     WHERE v.standing = 'pinned' AND v.id > $1 ORDER BY v.id LIMIT $2`, after, limit)
+}
+
+// CardOf finds the last revision of the card of the greatest version of a model that is not above a number.
+func (t *Tx) CardOf(ctx context.Context, model string, version int64) (registry.Card, error) {
+	return one(ctx, t, func(row scanner) (c registry.Card, err error) {
+		var text string
+		if err := row(&c.ModelID, &c.Version, &c.Revision, &text, &c.Digest, &c.CreatedAt, &c.CreatedBy); err != nil {
+			return c, err
+		}
+		return c, json.Unmarshal([]byte(text), &c.Card)
+	}, `SELECT model_id, version, revision, card, digest, created_at, created_by FROM model_cards
+	     WHERE model_id = $1 AND version <= $2 ORDER BY version DESC, revision DESC LIMIT 1`, model, version)
+}
+
+// AddCard writes a new revision of the card of a version.
+func (t *Tx) AddCard(ctx context.Context, c registry.Card) error {
+	text, err := json.Marshal(c.Card)
+	if err != nil {
+		return err
+	}
+	return t.exec(ctx, `
+		INSERT INTO model_cards (model_id, version, revision, card, digest, created_at, created_by) VALUES ($1, $2, $3, $4, $5, $6, $7)`,
+		c.ModelID, c.Version, c.Revision, string(text), c.Digest, c.CreatedAt, c.CreatedBy)
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/slipway-ml/slipway/domain"
 	"github.com/slipway-ml/slipway/domain/access"
+	"github.com/slipway-ml/slipway/domain/card"
 	"github.com/slipway-ml/slipway/domain/registry"
 	"github.com/slipway-ml/slipway/domain/scan"
 	"github.com/slipway-ml/slipway/domain/tracking"
@@ -72,6 +73,8 @@ type versionPage struct {
 	other    registry.Version // the one that metrics are compared with
 	people   map[string]string
 	scan     registry.Scan
+	saved    registry.Card
+	facts    card.Facts
 }
 
 func versionView(r *route.Request) (v page.VersionView, err error) {
@@ -133,7 +136,7 @@ func (p *versionPage) fill(tx *storage.Tx, m registry.Model) (err error) {
 		}
 	}
 	v.Model, v.Number, v.Tab = m.Name, x.Number, page.TabOverview
-	if tab := p.QueryParam("tab"); tab == page.TabFiles || tab == page.TabScan {
+	if tab := p.QueryParam("tab"); slices.Contains([]string{page.TabFiles, page.TabScan, page.TabCard}, tab) {
 		v.Tab = tab
 	}
 	v.Summary, _, _ = strings.Cut(strings.TrimSpace(m.Description), "\n")
@@ -168,7 +171,10 @@ func (p *versionPage) fill(tx *storage.Tx, m registry.Model) (err error) {
 			Path: f.Path, Size: format.Bytes(p.Ctx(), f.Size), Digest: f.SHA256, URL: page.VersionPath(v.Model, v.Number) + "/file?path=" + url.QueryEscape(f.Path),
 		})
 	}
-	v.Checks = x.Readiness(p.manifest, registry.Known{Metrics: len(v.Metrics), Scan: p.scan.Verdict})
+	if err := p.card(tx); err != nil {
+		return err
+	}
+	v.Checks = x.Readiness(p.manifest, registry.Known{Metrics: len(v.Metrics), Scan: p.scan.Verdict, CardDone: v.Card.Complete.Done, CardTotal: v.Card.Complete.Total})
 	if x.Standing != registry.Text {
 		v.Snippet = "import mlflow\n\nmlflow.set_tracking_uri(\"" + p.Absolute("") + "\")\nmodel = mlflow.pyfunc.load_model(" + strconv.Quote("models:/"+v.Model+"/"+strconv.FormatInt(v.Number, 10)) + ")\n"
 	}
@@ -209,26 +215,6 @@ func (p *versionPage) origin(tx *storage.Tx) error {
 	return nil
 }
 
-// measured are the metrics of a version: those of its logged model or, where it has none, the last ones of its run.
-func measured(run tracking.Run, logged tracking.LoggedModel) (out []tracking.Metric) {
-	if len(logged.Metrics) == 0 {
-		return run.Metrics
-	}
-	at := map[[2]string]int{}
-	for _, m := range logged.Metrics { // the latest of each
-		key := [2]string{m.Key, m.DatasetName}
-		i, known := at[key]
-		switch {
-		case !known:
-			at[key] = len(out)
-			out = append(out, m)
-		case m.Step > out[i].Step || m.Step == out[i].Step && m.Timestamp >= out[i].Timestamp:
-			out[i] = m
-		}
-	}
-	return out
-}
-
 // metrics puts the values of this version beside those of another: the one asked for, or the next older.
 func (p *versionPage) metrics(tx *storage.Tx, others []registry.Version) error {
 	with, asked := registry.ParseNumber(p.QueryParam("with"))
@@ -244,12 +230,12 @@ func (p *versionPage) metrics(tx *storage.Tx, others []registry.Version) error {
 		if err := o.origin(tx); err != nil {
 			return err
 		}
-		for _, m := range measured(o.run, o.logged) {
+		for _, m := range registry.Measured(o.run, o.logged) {
 			there[[2]string{m.Key, m.DatasetName}] = m.Value
 		}
 		p.view.With = p.other.Number
 	}
-	all := measured(p.run, p.logged)
+	all := registry.Measured(p.run, p.logged)
 	slices.SortFunc(all, func(a, b tracking.Metric) int {
 		return strings.Compare(a.Key+"\x00"+a.DatasetName, b.Key+"\x00"+b.DatasetName)
 	})

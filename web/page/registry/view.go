@@ -207,6 +207,8 @@ type VersionView struct {
 
 	CanDelete, CanRevoke bool
 
+	Card CardTab
+
 	AliasForm   AliasForm
 	RevokeError string
 	TagKey      string
@@ -272,7 +274,7 @@ func (v VersionView) tabs(ctx context.Context) []component.Tab {
 		}
 		return component.Tab{Label: i18n.T(ctx, "registry.tab."+key), URL: at, Current: v.Tab == key, Count: count}
 	}
-	return []component.Tab{tab(TabOverview, ""), tab(TabFiles, strconv.FormatInt(v.FileCount, 10)), tab(TabScan, "")}
+	return []component.Tab{tab(TabOverview, ""), tab(TabFiles, strconv.FormatInt(v.FileCount, 10)), tab(TabCard, ""), tab(TabScan, "")}
 }
 
 func (v VersionView) done() (n int) {
