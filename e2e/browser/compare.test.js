@@ -373,6 +373,12 @@ test('ranges dragged along parallel axes are in the address, and come back from 
   await drag(2, 0.7, 0.02); // not the lane of what has no depth
   await kept(/of 6 runs kept/);
   await page.waitForFunction(() => new URLSearchParams(location.search).getAll('range').length === 2);
+  // The address follows the hand: it is at its end once it has stood still for a second.
+  await page.waitForFunction(() => {
+    window.stood = window.seen === location.search ? window.stood + 1 : 0;
+    window.seen = location.search;
+    return window.stood > 20;
+  }, null, { polling: 50 });
   const [, depth] = said();
   assert.match(depth, /^params\.depth:[\d.]+:[\d.]+$/);
   const note = await page.locator('[data-chart-kept]').textContent();
