@@ -75,7 +75,7 @@ async function work(api) {
   return { experiment, runs, training, best: `run-${String(runs.findIndex((_, i) => auc(i) === Math.max(...runs.map((__, k) => auc(k))))).padStart(2, '0')}` };
 }
 
-const names = (page) => page.locator('#selection tbody th').allInnerTexts().then((all) => all.map((n) => n.trim().split('\n')[0]));
+const names = (page) => page.locator('#selection tbody th a[href*="/runs/"]').allInnerTexts().then((all) => all.map((n) => n.trim())); // without the mark of the best
 const head = (page, name) => page.locator('#selection thead th', { hasText: name }).getByRole('link');
 const entry = (page, name) => page.locator('section[aria-labelledby=recent-experiments]').getByRole('link', { name });
 
