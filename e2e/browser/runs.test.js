@@ -198,7 +198,7 @@ test('a run: tabs, charts and their tables', async () => {
     await page.locator('main').getByText(words).first().waitFor();
   }
   await page.goBack();
-  await page.getByRole('link', { name: 'fraud-scorer' }).click();
+  await page.getByRole('link', { name: 'fraud-scorer', exact: true }).click();
   await page.waitForURL(`**/logged-models/${world.model.id}`);
   assert.equal(await page.locator('h1').innerText().then((t) => t.includes('fraud-scorer')), true);
   await page.setViewportSize(narrow);
