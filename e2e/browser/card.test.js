@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { after, before, test } from 'node:test';
-import { axe, frame, launch, narrow, open, settled, shot, wide } from './lib/browser.js';
+import { axe, launch, look, open } from './lib/browser.js';
 import { client } from './lib/seed.js';
 import { startServer } from './lib/server.js';
 
@@ -29,25 +29,6 @@ after(async () => { await browser?.close(); await server?.stop(); });
 const go = (path) => page.goto(server.url + path);
 const badge = (section) => page.locator(`#card-${section} .card__h .badge`).innerText();
 const field = (name) => page.locator(`[name="${name}"]`);
-
-async function look(name, path) {
-  for (const lang of ['en', 'it']) {
-    const seen = await open(browser, { lang });
-    for (const [colorScheme, size] of lang === 'en' ? [['light', wide], ['dark', wide], ['light', narrow], ['dark', narrow]] : [['light', narrow]]) {
-      await seen.page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
-      await seen.page.setViewportSize(size);
-      await seen.page.goto(server.url + path);
-      await settled(seen.page);
-      const where = `${name}-${colorScheme}-${size.width}-${lang}`;
-      await frame(seen.page, lang, where);
-      await axe(seen.page, where);
-      await shot(seen.page, where);
-    }
-    assert.equal(await seen.page.evaluate(() => window.hit), undefined, 'nothing that somebody typed runs');
-    seen.clean(`${name} ${lang}`);
-    await seen.close();
-  }
-}
 
 test('a card is written, and what is wrong stays in the form', async () => {
   await go(card);
@@ -80,8 +61,8 @@ test('a card is written, and what is wrong stays in the form', async () => {
   assert.match(await page.locator('#card-performance').innerText(), /recall[\s\S]*0\.6 0\.8[\s\S]*Declared/);
   await go('/models/fraud-scorer/versions/1');
   assert.match(await page.locator('section', { has: page.locator('#ready-title') }).innerText(), /Model card is complete/);
-  await look('card', card);
-  await look('card-edit', '/models/fraud-scorer/versions/1/card/edit');
+  await look(browser, server.url + card, 'card');
+  await look(browser, `${server.url}/models/fraud-scorer/versions/1/card/edit`, 'card-edit');
 });
 
 test('the next version takes the card over until it has its own', async () => {

@@ -1,7 +1,7 @@
 // The home page, the search and the shell around every page.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { axe, frame, launch, narrow, open, settled, shot, wide } from './lib/browser.js';
+import { launch, look, open } from './lib/browser.js';
 import { client, team } from './lib/seed.js';
 import { startServer } from './lib/server.js';
 
@@ -12,30 +12,8 @@ before(async () => { [server, browser] = await Promise.all([startServer(), launc
 after(async () => { await browser?.close(); await server?.stop(); });
 
 // look checks a state of a page in both themes and widths, and in Italian.
-async function look(name, path, { act, ready } = {}) {
-  for (const lang of ['en', 'it']) {
-    const tab = await open(browser, { lang });
-    const { page } = tab;
-    for (const [colorScheme, size] of lang === 'en' ? [['light', wide], ['dark', wide], ['light', narrow], ['dark', narrow]] : [['light', narrow], ['dark', wide]]) {
-      await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
-      await page.setViewportSize(size);
-      await page.goto(server.url + path); // anew: no colour is on its way to another
-      if (act) await act(page);
-      if (ready) await page.waitForSelector(ready);
-      await settled(page);
-      const where = `${name}-${colorScheme}-${size.width}-${lang}`;
-      await frame(page, lang, where);
-      await axe(page, where);
-      await shot(page, where);
-    }
-    assert.equal(await page.evaluate(() => window.hit), undefined, 'nothing that somebody typed runs');
-    tab.clean(`${name} ${lang}`);
-    await tab.close();
-  }
-}
-
 test('the first visit says how to begin', async (t) => {
-  await t.test('looks', () => look('home-first', '/', { ready: '.steps pre' }));
+  await t.test('looks', () => look(browser, `${server.url}/`, 'home-first', { ready: '.steps pre' }));
   const tab = await open(browser);
   await tab.context.grantPermissions(['clipboard-read', 'clipboard-write']);
   await tab.page.goto(`${server.url}/`);
@@ -50,7 +28,7 @@ test('a team at work', async (t) => {
   world = await team(api, { runs: 60 });
   const odd = await api.experiment(hostile);
   await api.run(odd, hostile, { status: 'RUNNING', metrics: [{ key: 'val_f1', value: 0.5, step: 0, timestamp: Date.now() }, { key: 'val_f1', value: 0.75, step: 1, timestamp: Date.now() }] });
-  await t.test('looks', () => look('home', '/', { ready: '.tbl .spark' }));
+  await t.test('looks', () => look(browser, `${server.url}/`, 'home', { ready: '.tbl .spark' }));
   await t.test('the period is in the address', async () => {
     const tab = await open(browser);
     const { page } = tab;
@@ -89,12 +67,12 @@ test('search and commands', async (t) => {
     if (words && !words.startsWith('>')) await page.waitForFunction(() => document.querySelector('#palette-found').children.length || !document.querySelector('#palette-none').hidden);
   };
   await t.test('looks', async () => {
-    await look('search', '/search?q=xgb', { ready: '#found mark' });
-    await look('search-hostile', `/search?${new URLSearchParams({ q: 'img src' })}`, { ready: '#found mark' });
-    await look('search-none', '/search?q=nothing-like-it', { ready: '.empty' });
-    await look('palette', '/', { act: menu('') });
-    await look('palette-found', '/', { act: menu('team') });
-    await look('palette-none', '/', { act: menu('zzz') });
+    await look(browser, `${server.url}/search?q=xgb`, 'search', { ready: '#found mark' });
+    await look(browser, `${server.url}/search?${new URLSearchParams({ q: 'img src' })}`, 'search-hostile', { ready: '#found mark' });
+    await look(browser, `${server.url}/search?q=nothing-like-it`, 'search-none', { ready: '.empty' });
+    await look(browser, `${server.url}/`, 'palette', { act: menu('') });
+    await look(browser, `${server.url}/`, 'palette-found', { act: menu('team') });
+    await look(browser, `${server.url}/`, 'palette-none', { act: menu('zzz') });
   });
   await t.test('by keyboard', async () => {
     const tab = await open(browser);

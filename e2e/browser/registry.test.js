@@ -1,7 +1,7 @@
 // Registered models: register from a page, versions as facts, aliases with a history that can be undone, the trash.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { axe, frame, launch, narrow, open, settled, shot, wide } from './lib/browser.js';
+import { axe, launch, look, open } from './lib/browser.js';
 import { client } from './lib/seed.js';
 import { startServer } from './lib/server.js';
 
@@ -47,29 +47,8 @@ after(async () => { await browser?.close(); await server?.stop(); });
 const go = (path) => page.goto(server.url + path);
 const version = (name, source, run) => api.post('model-versions/create', { name, source, run_id: run });
 
-async function look(name, path, { ready, act } = {}) {
-  for (const lang of ['en', 'it']) {
-    const seen = await open(browser, { lang });
-    for (const [colorScheme, size] of lang === 'en' ? [['light', wide], ['dark', wide], ['light', narrow], ['dark', narrow]] : [['light', narrow]]) {
-      await seen.page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
-      await seen.page.setViewportSize(size);
-      await seen.page.goto(server.url + path);
-      if (ready) await seen.page.waitForSelector(ready);
-      await act?.(seen.page);
-      await settled(seen.page);
-      const where = `${name}-${colorScheme}-${size.width}-${lang}`;
-      await frame(seen.page, lang, where);
-      await axe(seen.page, where);
-      await shot(seen.page, where);
-    }
-    assert.equal(await seen.page.evaluate(() => window.hit), undefined, 'nothing that somebody typed runs');
-    seen.clean(`${name} ${lang}`);
-    await seen.close();
-  }
-}
-
 test('an empty registry says how to begin', async () => {
-  await look('registry-empty', '/models', { ready: '.empty' });
+  await look(browser, `${server.url}/models`, 'registry-empty', { ready: '.empty' });
 });
 
 test('a run becomes a version in a few clicks', async () => {
@@ -107,13 +86,13 @@ test('a version shows what it is', async () => {
   await api.post('registered-models/alias', { name: 'fraud-scorer', alias: 'champion', version: '2' });
   await api.post('registered-models/alias', { name: 'fraud-scorer', alias: 'champion', version: '3' });
   await api.post('registered-models/alias', { name: 'fraud-scorer', alias: 'challenger', version: '3' });
-  await look('registry-version', '/models/fraud-scorer/versions/3', { ready: '.lin' });
-  await look('registry-files', '/models/fraud-scorer/versions/3?tab=files', { ready: 'table' });
-  await look('registry-model', '/models/fraud-scorer', { ready: 'table' });
-  await look('registry-history', '/models/fraud-scorer/history', { ready: '.tl' });
-  await look('registry-list', '/models', { ready: 'table' });
-  await look('registry-aliases', '/models/fraud-scorer', { ready: 'table', act: (p) => p.click('[commandfor=edit-aliases]') });
-  await look('registry-revoke', '/models/fraud-scorer/versions/3', { ready: '.lin', act: async (p) => { await p.click('[popovertarget=version-menu]'); await p.click('[commandfor=revoke]'); } });
+  await look(browser, `${server.url}/models/fraud-scorer/versions/3`, 'registry-version', { ready: '.lin' });
+  await look(browser, `${server.url}/models/fraud-scorer/versions/3?tab=files`, 'registry-files', { ready: 'table' });
+  await look(browser, `${server.url}/models/fraud-scorer`, 'registry-model', { ready: 'table' });
+  await look(browser, `${server.url}/models/fraud-scorer/history`, 'registry-history', { ready: '.tl' });
+  await look(browser, `${server.url}/models`, 'registry-list', { ready: 'table' });
+  await look(browser, `${server.url}/models/fraud-scorer`, 'registry-aliases', { ready: 'table', act: (p) => p.click('[commandfor=edit-aliases]') });
+  await look(browser, `${server.url}/models/fraud-scorer/versions/3`, 'registry-revoke', { ready: '.lin', act: async (p) => { await p.click('[popovertarget=version-menu]'); await p.click('[commandfor=revoke]'); } });
   await go('/models/fraud-scorer/versions/3');
   const cells = await page.locator('#metrics tbody tr', { hasText: 'log_loss' }).locator('td').allInnerTexts();
   assert.deepEqual(cells.slice(1).map((c) => c.trim()), ['0.2', '0.3', '0.1'], 'beside the version before');

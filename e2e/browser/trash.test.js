@@ -1,7 +1,7 @@
 // The trash: undo, restore, and deleting for good, which frees a name.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { axe, frame, launch, narrow, open, settled, shot, wide } from './lib/browser.js';
+import { axe, launch, look, open, shot } from './lib/browser.js';
 import { client } from './lib/seed.js';
 import { startServer, until } from './lib/server.js';
 
@@ -24,30 +24,9 @@ before(async () => {
 });
 after(async () => { await browser?.close(); await server?.stop(); });
 
-async function look(name, path, { ready } = {}) {
-  for (const lang of ['en', 'it']) {
-    const tab = await open(browser, { lang });
-    const { page } = tab;
-    for (const [colorScheme, size] of lang === 'en' ? [['light', wide], ['dark', wide], ['light', narrow], ['dark', narrow]] : [['light', narrow]]) {
-      await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
-      await page.setViewportSize(size);
-      await page.goto(server.url + path); // anew: no colour is on its way to another
-      if (ready) await page.waitForSelector(ready);
-      await settled(page);
-      const where = `${name}-${colorScheme}-${size.width}-${lang}`;
-      await frame(page, lang, where);
-      await axe(page, where);
-      await shot(page, where);
-    }
-    assert.equal(await page.evaluate(() => window.hit), undefined, 'nothing that somebody typed runs');
-    tab.clean(`${name} ${lang}`);
-    await tab.close();
-  }
-}
-
 test('an empty trash', async () => {
   await api.post('experiments/search', { max_results: 1 });
-  await look('trash-empty', '/trash?kind=run', { ready: '.empty' });
+  await look(browser, `${server.url}/trash?kind=run`, 'trash-empty', { ready: '.empty' });
 });
 
 test('deleting can be undone', async () => {
@@ -69,9 +48,9 @@ test('deleting can be undone', async () => {
 test('what is in the trash', async (t) => {
   for (const name of ['old-attempts', hostile]) await api.post('experiments/delete', { experiment_id: ids[name] });
   for (const n of [1, 2, 3]) await api.post('runs/delete', { run_id: ids[`kept-${n}`] });
-  await t.test('looks', () => look('trash', '/trash', { ready: 'tbody tr' }));
-  await t.test('looks, with the question', () => look('trash-confirm', `/trash?confirm=items&item=experiment:${ids['old-attempts']}&item=run:${ids['kept-3']}`, { ready: 'dialog#confirm:modal' }));
-  await t.test('looks, with the question about all', () => look('trash-confirm-all', '/trash?confirm=all', { ready: 'dialog#confirm:modal' }));
+  await t.test('looks', () => look(browser, `${server.url}/trash`, 'trash', { ready: 'tbody tr' }));
+  await t.test('looks, with the question', () => look(browser, `${server.url}/trash?confirm=items&item=experiment:${ids['old-attempts']}&item=run:${ids['kept-3']}`, 'trash-confirm', { ready: 'dialog#confirm:modal' }));
+  await t.test('looks, with the question about all', () => look(browser, `${server.url}/trash?confirm=all`, 'trash-confirm-all', { ready: 'dialog#confirm:modal' }));
   const tab = await open(browser);
   const { page } = tab;
   const row = (name) => page.locator('tbody tr', { has: page.getByText(name, { exact: true }) });

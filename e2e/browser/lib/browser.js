@@ -98,3 +98,27 @@ export async function axe(page, where, rules = 'all', off = []) {
 }
 
 export const shot = (page, name) => page.screenshot({ path: join(shots, `${name}.png`), fullPage: true });
+
+// look opens a page in every light, width and language, anew each time so that no colour is on its way to another, and
+// checks its frame and its accessibility. act brings the page into the state that is meant, ready waits for it.
+export async function look(browser, url, name, { act, ready } = {}) {
+  for (const lang of ['en', 'it']) {
+    const tab = await open(browser, { lang });
+    const { page } = tab;
+    for (const [colorScheme, size] of lang === 'en' ? [['light', wide], ['dark', wide], ['light', narrow], ['dark', narrow]] : [['light', narrow], ['dark', wide]]) {
+      await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
+      await page.setViewportSize(size);
+      await page.goto(url);
+      await act?.(page);
+      if (ready) await page.waitForSelector(ready);
+      await settled(page);
+      const where = `${name}-${colorScheme}-${size.width}-${lang}`;
+      await frame(page, lang, where);
+      await axe(page, where);
+      await shot(page, where);
+    }
+    assert.equal(await page.evaluate(() => window.hit), undefined, 'nothing that somebody typed runs');
+    tab.clean(`${name} ${lang}`);
+    await tab.close();
+  }
+}
