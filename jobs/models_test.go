@@ -11,7 +11,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/slipway-ml/slipway/clients/blob"
 	"github.com/slipway-ml/slipway/domain/access"
 	"github.com/slipway-ml/slipway/domain/job"
 	"github.com/slipway-ml/slipway/domain/registry"
@@ -25,37 +24,18 @@ import (
 // in the store is found and said, and so is that it is whole again; the scan sees what is in the files.
 func TestHeldFiles(t *testing.T) {
 	storagetest.Each(t, func(t *testing.T, db *storage.DB) {
-		dir := t.TempDir()
-		blobs, err := blob.OpenLocal(dir)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer blobs.Close()
-		var run tracking.Run
-		storagetest.Write(t, db, access.RunWrite, func(ctx context.Context, tx *storage.Tx, g access.Grant) (err error) {
-			run, err = tracking.CreateRun(ctx, tx, g, tracking.Run{ExperimentID: "0"})
-			return err
-		})
+		dir, blobs, put := newStore(t, db)
+		run := newRun(t, db)
 		root := "0/" + run.ID + "/artifacts/model"
-		put := func(at, text string) string {
-			b, err := blobs.Put(t.Context(), strings.NewReader(text))
-			if err != nil {
-				t.Fatal(err)
-			}
-			storagetest.Write(t, db, access.ArtifactWrite, func(ctx context.Context, tx *storage.Tx, g access.Grant) error {
-				return tracking.PutArtifact(ctx, tx, g, tracking.Artifact{Workspace: g.Workspace(), Path: at, Size: b.Size, Digest: b.Digest})
-			})
-			return b.Digest
-		}
 		// os.system, called: GLOBAL, a string, TUPLE1, REDUCE, STOP
-		pickle := put(root+"/model.pkl", "\x80\x02cos\nsystem\nX\x02\x00\x00\x00ls\x85R.")
-		put(root+"/notes.txt", "nothing to see")
+		pickle := put("\x80\x02cos\nsystem\nX\x02\x00\x00\x00ls\x85R.", root+"/model.pkl")
+		put("nothing to see", root+"/notes.txt")
 		var v registry.Version
 		storagetest.Write(t, db, access.ModelWrite, func(ctx context.Context, tx *storage.Tx, g access.Grant) (err error) {
 			v, err = registry.Register(ctx, tx, g, registry.Version{Model: "m", Source: "runs:/" + run.ID + "/model"}, registry.About{}, tx.Now())
 			return err
 		})
-		put(root+"/model.pkl", "overwritten")
+		put("overwritten", root+"/model.pkl")
 		storagetest.Write(t, db, access.ArtifactDelete, func(ctx context.Context, tx *storage.Tx, g access.Grant) error {
 			return tracking.DeleteArtifacts(ctx, tx, g, root)
 		})

@@ -24,29 +24,8 @@ import (
 // again; and an order that a stop interrupted is carried out at the next start.
 func TestPurgeFreesBytes(t *testing.T) {
 	storagetest.Each(t, func(t *testing.T, db *storage.DB) {
-		dir := t.TempDir()
-		blobs, err := blob.OpenLocal(dir)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer blobs.Close()
-		put := func(text string, paths ...string) string {
-			b, err := blobs.Put(t.Context(), strings.NewReader(text))
-			if err != nil {
-				t.Fatal(err)
-			}
-			for _, at := range paths {
-				storagetest.Write(t, db, access.ArtifactWrite, func(ctx context.Context, tx *storage.Tx, g access.Grant) error {
-					return tracking.PutArtifact(ctx, tx, g, tracking.Artifact{Workspace: g.Workspace(), Path: at, Size: b.Size, Digest: b.Digest})
-				})
-			}
-			return b.Digest
-		}
-		var run tracking.Run
-		storagetest.Write(t, db, access.RunWrite, func(ctx context.Context, tx *storage.Tx, g access.Grant) (err error) {
-			run, err = tracking.CreateRun(ctx, tx, g, tracking.Run{ExperimentID: "0"})
-			return err
-		})
+		dir, blobs, put := newStore(t, db)
+		run := newRun(t, db)
 		root := "0/" + run.ID + "/artifacts/"
 		gone, shared, again := put("gone", root+"a"), put("shared", root+"b", "0/other/artifacts/b"), put("again", root+"c")
 		for _, d := range []string{gone, shared, again} {
@@ -87,4 +66,36 @@ func TestPurgeFreesBytes(t *testing.T) {
 			t.Error("the digest is another")
 		}
 	})
+}
+
+// newStore is an artifact store in a folder of its own, and what puts a file there and names it by some paths.
+func newStore(t *testing.T, db *storage.DB) (dir string, blobs *blob.Local, put func(text string, paths ...string) string) {
+	t.Helper()
+	dir = t.TempDir()
+	blobs, err := blob.OpenLocal(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { blobs.Close() })
+	return dir, blobs, func(text string, paths ...string) string {
+		b, err := blobs.Put(t.Context(), strings.NewReader(text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, at := range paths {
+			storagetest.Write(t, db, access.ArtifactWrite, func(ctx context.Context, tx *storage.Tx, g access.Grant) error {
+				return tracking.PutArtifact(ctx, tx, g, tracking.Artifact{Workspace: g.Workspace(), Path: at, Size: b.Size, Digest: b.Digest})
+			})
+		}
+		return b.Digest
+	}
+}
+
+func newRun(t *testing.T, db *storage.DB) (run tracking.Run) {
+	t.Helper()
+	storagetest.Write(t, db, access.RunWrite, func(ctx context.Context, tx *storage.Tx, g access.Grant) (err error) {
+		run, err = tracking.CreateRun(ctx, tx, g, tracking.Run{ExperimentID: "0"})
+		return err
+	})
+	return run
 }
