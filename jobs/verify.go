@@ -16,6 +16,10 @@ import (
 // it may be nil.
 func VerifyModels(ctx context.Context, db *storage.DB, blobs blob.Store, told func(v registry.Version, fault string)) error {
 	const portion = 20
+	g, err := system("verify")
+	if err != nil {
+		return err
+	}
 	open := func(digest string) (io.ReadCloser, error) { return blobs.Open(ctx, digest) }
 	for after := ""; ; {
 		var some []registry.Version
@@ -27,10 +31,6 @@ func VerifyModels(ctx context.Context, db *storage.DB, blobs blob.Store, told fu
 		}
 		for _, v := range some {
 			fault, err := v.Verify(ctx, open)
-			if err != nil {
-				return err
-			}
-			g, err := system("verify")
 			if err != nil {
 				return err
 			}

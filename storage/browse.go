@@ -190,12 +190,9 @@ func (t *Tx) fillColumns(ctx context.Context, runs []tracking.Run, c tracking.Co
 			at[run].Params = append(at[run].Params, p)
 			return err
 		}},
-		{c.Tags, `SELECT run_id, key, value FROM tags WHERE `, func(row scanner) error {
-			var tag tracking.Tag
-			err := row(&run, &tag.Key, &tag.Value)
+		{c.Tags, `SELECT run_id, key, value FROM tags WHERE `, scanTags(func(run string, tag tracking.Tag) {
 			at[run].Tags = append(at[run].Tags, tag)
-			return err
-		}},
+		})},
 	} {
 		if len(q.keys) == 0 {
 			continue

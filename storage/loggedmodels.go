@@ -128,12 +128,9 @@ func (t *Tx) fillLoggedModels(ctx context.Context, ms []tracking.LoggedModel) er
 			at[model].Params = append(at[model].Params, p)
 			return err
 		}},
-		{`SELECT model_id, key, value FROM logged_model_tags WHERE ` + of + ` ORDER BY model_id, key`, func(row scanner) error {
-			var tag tracking.Tag
-			err := row(&model, &tag.Key, &tag.Value)
+		{`SELECT model_id, key, value FROM logged_model_tags WHERE ` + of + ` ORDER BY model_id, key`, scanTags(func(model string, tag tracking.Tag) {
 			at[model].Tags = append(at[model].Tags, tag)
-			return err
-		}},
+		})},
 		{`SELECT model_id, key, dataset_name, dataset_digest, run_id, value, is_nan, step, timestamp
 		    FROM logged_model_metrics WHERE ` + of + ` ORDER BY model_id, key, timestamp, step, run_id`, func(row scanner) error {
 			var m tracking.Metric

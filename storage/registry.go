@@ -98,13 +98,9 @@ func (t *Tx) FillModels(ctx context.Context, ms []registry.Model) error {
 		at[ms[i].ID], ids[i] = &ms[i], ms[i].ID
 	}
 	text := textList(ids)
-	if err := t.each(ctx, func(row scanner) error {
-		var id string
-		var tag tracking.Tag
-		err := row(&id, &tag.Key, &tag.Value)
+	if err := t.each(ctx, scanTags(func(id string, tag tracking.Tag) {
 		at[id].Tags = append(at[id].Tags, tag)
-		return err
-	}, `SELECT model_id, key, value FROM registered_model_tags WHERE `+t.db.InKeys("model_id", "$1")+` ORDER BY model_id, key`, text); err != nil {
+	}), `SELECT model_id, key, value FROM registered_model_tags WHERE `+t.db.InKeys("model_id", "$1")+` ORDER BY model_id, key`, text); err != nil {
 		return err
 	}
 	if err := t.each(ctx, func(row scanner) error {
@@ -146,13 +142,9 @@ func (t *Tx) fillVersions(ctx context.Context, vs []registry.Version) error {
 		at[vs[i].ID], ids[i] = &vs[i], vs[i].ID
 	}
 	text := textList(ids)
-	if err := t.each(ctx, func(row scanner) error {
-		var id string
-		var tag tracking.Tag
-		err := row(&id, &tag.Key, &tag.Value)
+	if err := t.each(ctx, scanTags(func(id string, tag tracking.Tag) {
 		at[id].Tags = append(at[id].Tags, tag)
-		return err
-	}, `SELECT v.id, x.key, x.value FROM model_versions v JOIN model_version_tags x ON x.model_id = v.model_id AND x.version = v.version
+	}), `SELECT v.id, x.key, x.value FROM model_versions v JOIN model_version_tags x ON x.model_id = v.model_id AND x.version = v.version
 	     WHERE `+t.db.InKeys("v.id", "$1")+` ORDER BY v.id, x.key`, text); err != nil {
 		return err
 	}

@@ -104,14 +104,16 @@ func findVersion(t testing.TB, db *storage.DB, name string, number int64) (v reg
 func deleteVersion(t testing.TB, db *storage.DB, name string, number int64) error {
 	t.Helper()
 	return storagetest.TryWrite(t, db, access.ModelDelete, func(ctx context.Context, tx *storage.Tx, g access.Grant) error {
-		return registry.DeleteVersion(ctx, tx, g, name, number, tx.Now())
+		_, err := registry.DeleteVersion(ctx, tx, g, name, number, tx.Now())
+		return err
 	})
 }
 
 func deleteModel(t testing.TB, db *storage.DB, name string) error {
 	t.Helper()
 	return storagetest.TryWrite(t, db, access.ModelDelete, func(ctx context.Context, tx *storage.Tx, g access.Grant) error {
-		return registry.DeleteModel(ctx, tx, g, name, tx.Now())
+		_, err := registry.DeleteModel(ctx, tx, g, name, tx.Now())
+		return err
 	})
 }
 

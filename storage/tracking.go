@@ -353,12 +353,9 @@ func (t *Tx) fillPortion(ctx context.Context, runs []tracking.Run) error {
 			at[run].Params = append(at[run].Params, p)
 			return err
 		}},
-		{`SELECT run_id, key, value FROM tags WHERE ` + of + ` ORDER BY run_id, key`, func(row scanner) error {
-			var tag tracking.Tag
-			err := row(&run, &tag.Key, &tag.Value)
+		{`SELECT run_id, key, value FROM tags WHERE ` + of + ` ORDER BY run_id, key`, scanTags(func(run string, tag tracking.Tag) {
 			at[run].Tags = append(at[run].Tags, tag)
-			return err
-		}},
+		})},
 		{`SELECT i.run_id, d.name, d.digest, d.source_type, d.source, d.schema, d.profile, i.tags
 		    FROM dataset_inputs i JOIN datasets d ON d.id = i.dataset_id
 		   WHERE ` + t.db.InTexts("i.run_id", "$1") + ` ORDER BY i.run_id, i.position`, func(row scanner) error {
@@ -405,4 +402,17 @@ func (t *Tx) ActivityOf(ctx context.Context, es []tracking.Experiment) (map[stri
 		}
 	}
 	return out, nil
+}
+
+// scanTags reads rows of (owner, key, value) and gives each tag to its owner.
+func scanTags(give func(owner string, t tracking.Tag)) func(scanner) error {
+	return func(row scanner) error {
+		var owner string
+		var t tracking.Tag
+		if err := row(&owner, &t.Key, &t.Value); err != nil {
+			return err
+		}
+		give(owner, t)
+		return nil
+	}
 }

@@ -445,7 +445,7 @@ func (d *demolition) versions(ctx context.Context, which string, arg any) (bool,
 	}
 	roots := make([]string, len(ids))
 	for i, id := range ids {
-		roots[i] = tracking.HeldFolder + "/" + id
+		roots[i] = tracking.HeldAt(id)
 	}
 	if all, err := d.files(ctx, roots); err != nil || !all {
 		return false, err

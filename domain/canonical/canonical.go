@@ -149,7 +149,7 @@ func (r *reader) object() (object, error) {
 	slices.SortFunc(members, func(a, b member) int { return slices.Compare(a.order, b.order) })
 	for i := range members[min(1, len(members)):] {
 		if members[i].name == members[i+1].name {
-			return nil, domain.Fail(domain.Invalid, "canonical.twice", "the name %q stands twice in one object", short(members[i].name))
+			return nil, domain.Fail(domain.Invalid, "canonical.twice", "the name %q stands twice in one object", domain.Short(members[i].name))
 		}
 	}
 	return members, nil
@@ -240,7 +240,7 @@ func appendString(out []byte, s string) []byte {
 func number(text string) (scalar, error) {
 	f, err := strconv.ParseFloat(text, 64)
 	if err != nil {
-		return nil, domain.Fail(domain.Invalid, "canonical.number", "the number %s is too great", short(text))
+		return nil, domain.Fail(domain.Invalid, "canonical.number", "the number %s is too great", domain.Short(text))
 	}
 	written := "0" // of -0 too
 	if size := math.Abs(f); size >= 1e-6 && size < 1e21 {
@@ -249,17 +249,9 @@ func number(text string) (scalar, error) {
 		written = strings.Replace(strconv.FormatFloat(f, 'e', -1, 64), "e-0", "e-", 1) // Go has two digits at least
 	}
 	if !strings.ContainsAny(text, ".eE") && text != written && text != strconv.FormatFloat(f, 'f', 0, 64) {
-		return nil, domain.Fail(domain.Invalid, "canonical.integer", "the integer %s has too many digits to be kept exactly: write it as text", short(text))
+		return nil, domain.Fail(domain.Invalid, "canonical.integer", "the integer %s has too many digits to be kept exactly: write it as text", domain.Short(text))
 	}
 	return scalar(written), nil
-}
-
-// short is s fit for a message.
-func short(s string) string {
-	if len(s) <= 80 {
-		return s
-	}
-	return strings.ToValidUTF8(s[:80], "") + "…"
 }
 
 // checkText refuses a value that holds text which is not UTF-8 where encoding/json would write it.

@@ -2,6 +2,7 @@ package card
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"net/url"
@@ -56,7 +57,7 @@ func BOM(c Card, f Facts, at time.Time) ([]byte, error) {
 // component is the model itself, with its files.
 func (c Card) component(f Facts) component {
 	model := component{
-		Type: "machine-learning-model", Ref: "model", Name: or(c.Name, unnamed), Version: c.Version, Description: c.Summary, Hashes: sha256(f.Digest),
+		Type: "machine-learning-model", Ref: "model", Name: cmp.Or(c.Name, unnamed), Version: c.Version, Description: c.Summary, Hashes: sha256(f.Digest),
 		Licences: licensed(c.Licence.Weights), Tags: c.Tags, ModelCard: c.modelCard(), Pedigree: c.pedigree(),
 	}
 	if c.Owner != "" {

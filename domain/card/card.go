@@ -286,7 +286,7 @@ func Parse(text []byte) (Card, error) {
 	d := json.NewDecoder(bytes.NewReader(text))
 	d.DisallowUnknownFields()
 	if err := d.Decode(&c); err != nil {
-		return Card{}, &domain.Error{Kind: domain.Invalid, Key: "card.json", Msg: "the card is not of the form that cards have: " + short(err.Error()), Err: err}
+		return Card{}, &domain.Error{Kind: domain.Invalid, Key: "card.json", Msg: "the card is not of the form that cards have: " + domain.Short(err.Error()), Err: err}
 	}
 	return Clean(c)
 }

@@ -157,7 +157,7 @@ func (k *checker) card(c *Card) {
 	k.licence("licence.data", &c.Licence.Data)
 	k.lines("licence.", field{"url", &c.Licence.URL})
 	if k.date("review_date", &c.ReviewDate); len(c.ReviewDate) != len(time.DateOnly) && c.ReviewDate != "" {
-		k.refuse("review_date", "date", "%q is no day: write it as 2026-11-18", short(c.ReviewDate))
+		k.refuse("review_date", "date", "%q is no day: write it as 2026-11-18", domain.Short(c.ReviewDate))
 	}
 	k.lists(c)
 }
@@ -168,7 +168,7 @@ func (k *checker) lists(c *Card) {
 	list(k, "contacts", c.Contacts, maxEntries, func(at string, v *Contact) {
 		k.lines(at+".", field{"name", &v.Name}, field{"email", &v.Email}, field{"role", &v.Role})
 		if v.Email != "" && !email.MatchString(v.Email) {
-			k.refuse(at+".email", "email", "%q is no e-mail address", short(v.Email))
+			k.refuse(at+".email", "email", "%q is no e-mail address", domain.Short(v.Email))
 		}
 	})
 	list(k, "inputs", c.Inputs, maxPorts, k.port)
@@ -300,7 +300,7 @@ func hidden(r rune) bool {
 func (k *checker) choice(path string, value any, of ...any) {
 	v := reflect.ValueOf(value).String()
 	if v != "" && !slices.Contains(of, value) {
-		k.refuse(path, "choice", "unknown value %q: use one of %s", short(v), strings.Trim(fmt.Sprint(of...), "[]"))
+		k.refuse(path, "choice", "unknown value %q: use one of %s", domain.Short(v), strings.Trim(fmt.Sprint(of...), "[]"))
 	}
 }
 
@@ -338,7 +338,7 @@ func (k *checker) date(path string, s *string) {
 		}
 	}
 	if *s != "" {
-		k.refuse(path, "date", "%q is no date: write it as 2026-11-18, 2026-11 or 2026", short(*s))
+		k.refuse(path, "date", "%q is no date: write it as 2026-11-18, 2026-11 or 2026", domain.Short(*s))
 	}
 }
 
@@ -357,12 +357,4 @@ func withoutSecret(s string) string {
 	}
 	u.User = nil
 	return u.String()
-}
-
-// short is s fit for a message.
-func short(s string) string {
-	if len(s) <= 80 {
-		return s
-	}
-	return strings.ToValidUTF8(s[:80], "") + "…"
 }

@@ -46,7 +46,7 @@ func readYAML(front string) (map[string]any, error) {
 	}
 	var document yaml.Node
 	if err := yaml.Unmarshal([]byte(front), &document); err != nil {
-		return nil, &domain.Error{Kind: domain.Invalid, Key: "card.yaml", Msg: "the front matter is not valid YAML: " + short(err.Error()), Err: err}
+		return nil, &domain.Error{Kind: domain.Invalid, Key: "card.yaml", Msg: "the front matter is not valid YAML: " + domain.Short(err.Error()), Err: err}
 	}
 	if len(document.Content) == 0 { // nothing but comments
 		return nil, nil

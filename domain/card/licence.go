@@ -59,7 +59,7 @@ func ParseLicence(expression string) (string, error) {
 
 func badLicence(at string) error {
 	return domain.Fail(domain.Invalid, "card.licence",
-		"the licence is no SPDX expression at %q: write identifiers such as Apache-2.0, joined by AND, OR or WITH, or LicenseRef-Internal for one of your own", short(at))
+		"the licence is no SPDX expression at %q: write identifiers such as Apache-2.0, joined by AND, OR or WITH, or LicenseRef-Internal for one of your own", domain.Short(at))
 }
 
 type licenceParser struct {

@@ -2,6 +2,7 @@ package card
 
 import (
 	"bytes"
+	"cmp"
 	_ "embed" // the licences that the format knows
 	"encoding/json"
 	"fmt"
@@ -172,25 +173,18 @@ func (c Card) modelIndex() []indexed {
 	if len(c.Metrics) == 0 {
 		return nil
 	}
-	index := indexed{Name: or(c.Name, unnamed)}
+	index := indexed{Name: cmp.Or(c.Name, unnamed)}
 	for i, m := range c.Metrics {
 		if last := max(i-1, 0); i == 0 || m.Dataset != c.Metrics[last].Dataset || m.DatasetDigest != c.Metrics[last].DatasetDigest || m.Slice != c.Metrics[last].Slice {
 			index.Results = append(index.Results, result{
-				Task:    typed{Type: or(c.Task, unnamed)},
-				Dataset: typed{Type: or(m.Dataset, unnamed), Name: or(m.Dataset, unnamed), Split: m.Slice, Revision: m.DatasetDigest},
+				Task:    typed{Type: cmp.Or(c.Task, unnamed)},
+				Dataset: typed{Type: cmp.Or(m.Dataset, unnamed), Name: cmp.Or(m.Dataset, unnamed), Split: m.Slice, Revision: m.DatasetDigest},
 			})
 		}
 		r := &index.Results[len(index.Results)-1]
 		r.Metrics = append(r.Metrics, typed{Type: m.Name, Name: m.Name, Value: &m.Value, Verified: new(bool)})
 	}
 	return []indexed{index}
-}
-
-func or(s, otherwise string) string {
-	if s == "" {
-		return otherwise
-	}
-	return s
 }
 
 // fromIndex are the metrics of a model index that has a number for each.
@@ -222,7 +216,7 @@ func hubLicences() (from, to map[string]string) {
 	for line := range strings.Lines(hubList) {
 		id, spdx, _ := strings.Cut(strings.TrimSpace(line), " ")
 		if spdx == "" {
-			spdx = or(licences[id], "LicenseRef-"+id)
+			spdx = cmp.Or(licences[id], "LicenseRef-"+id)
 		}
 		from[id], to[spdx] = spdx, id
 	}
@@ -303,7 +297,7 @@ func (r *importer) card(body string) error {
 			err = json.Unmarshal(text, &r.c)
 		}
 		if err != nil {
-			return &domain.Error{Kind: domain.Invalid, Key: "card.readme_fields", Msg: "the entry slipway of the front matter is not of the form that cards have: " + short(err.Error()), Err: err}
+			return &domain.Error{Kind: domain.Invalid, Key: "card.readme_fields", Msg: "the entry slipway of the front matter is not of the form that cards have: " + domain.Short(err.Error()), Err: err}
 		}
 	}
 	r.plainEntries()
@@ -321,10 +315,10 @@ func (r *importer) card(body string) error {
 	}
 	for _, key := range slices.Sorted(maps.Keys(r.entries)) {
 		if !slices.Contains(knownEntries, key) {
-			r.warn("unknown", r.printable("", short(key)))
+			r.warn("unknown", r.printable("", domain.Short(key)))
 		}
 	}
-	r.name = or(r.line("text", r.c.readBody(body, exported)), r.name)
+	r.name = cmp.Or(r.line("text", r.c.readBody(body, exported)), r.name)
 	return nil
 }
 
@@ -351,7 +345,7 @@ func (r *importer) licence() {
 	var all []string
 	for _, id := range r.texts("license") {
 		if id == "other" {
-			id = or(r.text("license_name"), id)
+			id = cmp.Or(r.text("license_name"), id)
 		}
 		if id != "unknown" {
 			all = append(all, r.spdx(id))
@@ -417,7 +411,7 @@ func (r *importer) emissions() Environment {
 func (r *importer) modelIndex() []Metric {
 	var out []Metric
 	for _, model := range r.list("model-index", r.entries["model-index"]) {
-		r.name = or(r.name, title(r.line("model-index", model["name"])))
+		r.name = cmp.Or(r.name, title(r.line("model-index", model["name"])))
 		for _, res := range r.list("model-index", model["results"]) {
 			task, _ := res["task"].(map[string]any)
 			if r.c.Task == "" && task["type"] != unnamed {
@@ -439,10 +433,10 @@ func (r *importer) modelIndex() []Metric {
 }
 
 func (r *importer) metric(data, m map[string]any) (Metric, bool) {
-	name := or(r.line("model-index", m["type"]), r.line("model-index", m["name"]))
+	name := cmp.Or(r.line("model-index", m["type"]), r.line("model-index", m["name"]))
 	value, ok := r.number(m["value"])
 	if !ok || name == "" {
-		r.warn("no_value", or(name, "model-index"))
+		r.warn("no_value", cmp.Or(name, "model-index"))
 		return Metric{}, false
 	}
 	if m["verified"] == true {
@@ -451,7 +445,7 @@ func (r *importer) metric(data, m map[string]any) (Metric, bool) {
 	part := []string{r.line("model-index", data["config"]), r.line("model-index", data["split"])}
 	metric := fromIndex([]indexed{{Results: []result{{
 		Dataset: typed{
-			Type: or(r.line("model-index", data["type"]), r.line("model-index", data["name"])), Split: strings.Join(distinct(part), " / "),
+			Type: cmp.Or(r.line("model-index", data["type"]), r.line("model-index", data["name"])), Split: strings.Join(distinct(part), " / "),
 			Revision: r.line("model-index", data["revision"]),
 		},
 		Metrics: []typed{{Type: name, Value: &value}},

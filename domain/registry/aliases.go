@@ -27,7 +27,7 @@ func checkAlias(name string) error {
 	case strings.IndexFunc(name, func(r rune) bool {
 		return !unicode.IsLetter(r) && !unicode.IsNumber(r) && !unicode.IsMark(r) && r != '_' && r != '-'
 	}) >= 0:
-		return domain.Fail(domain.Invalid, "registry.alias", "Invalid alias name: '%s'. Names may only contain alphanumerics, underscores (_), and dashes (-).", short(strings.ToValidUTF8(name, "?")))
+		return domain.Fail(domain.Invalid, "registry.alias", "Invalid alias name: '%s'. Names may only contain alphanumerics, underscores (_), and dashes (-).", domain.Short(strings.ToValidUTF8(name, "?")))
 	case strings.EqualFold(name, latestAlias):
 		return domain.Fail(domain.Invalid, "registry.alias_reserved", "'%s' alias name (case insensitive) is reserved: it names the highest version.", name)
 	case len(name) > 1 && (name[0] == 'v' || name[0] == 'V') && strings.Trim(name[1:], "0123456789") == "":
@@ -46,7 +46,7 @@ func SetAlias(ctx context.Context, tx Tx, g access.Grant, name, alias string, nu
 		return err
 	}
 	if v.Revoked() {
-		return domain.Fail(domain.Invalid, "registry.alias_revoked", "version %d of %s has been revoked: %s. Choose another for %s", number, short(name), v.RevokeReason, alias)
+		return domain.Fail(domain.Invalid, "registry.alias_revoked", "version %d of %s has been revoked: %s. Choose another for %s", number, domain.Short(name), v.RevokeReason, alias)
 	}
 	return moveAlias(ctx, tx, g, m, alias, number, "", now)
 }
@@ -71,7 +71,7 @@ func moveAlias(ctx context.Context, tx Tx, g access.Grant, m Model, alias string
 	}
 	if from == 0 {
 		if n, err := tx.CountAliases(ctx, m.ID); err != nil || n >= maxAliases {
-			return cmp.Or(err, domain.Fail(domain.Invalid, "registry.many_aliases", "%s has %d aliases, the most that a model may have: delete some", short(m.Name), n))
+			return cmp.Or(err, domain.Fail(domain.Invalid, "registry.many_aliases", "%s has %d aliases, the most that a model may have: delete some", domain.Short(m.Name), n))
 		}
 	}
 	if to == 0 {
@@ -117,7 +117,7 @@ func VersionByAlias(ctx context.Context, tx Tx, g access.Grant, p access.Perm, n
 	}
 	number, err := tx.AliasOf(ctx, m.ID, alias)
 	if domain.KindOf(err) == domain.NotFound {
-		return Version{}, domain.Fail(domain.Invalid, "registry.no_alias", "Registered model alias %s not found.", short(alias))
+		return Version{}, domain.Fail(domain.Invalid, "registry.no_alias", "Registered model alias %s not found.", domain.Short(alias))
 	}
 	if err != nil {
 		return Version{}, err
@@ -132,7 +132,7 @@ func ParseStage(s string) (Stage, error) {
 			return known, nil
 		}
 	}
-	return "", domain.Fail(domain.Invalid, "registry.stage", "Invalid Model Version stage: %s. Value must be one of None, Staging, Production, Archived.", short(s))
+	return "", domain.Fail(domain.Invalid, "registry.stage", "Invalid Model Version stage: %s. Value must be one of None, Staging, Production, Archived.", domain.Short(s))
 }
 
 // MoveStage puts a version into a stage; with archive the others that are in it are archived, which is for Staging and
@@ -173,7 +173,7 @@ func MoveStage(ctx context.Context, tx Tx, g access.Grant, name string, number i
 // mayEnter refuses to put a revoked version to use.
 func (v Version) mayEnter(s Stage) error {
 	if v.Revoked() && (s == StageStaging || s == StageProduction) {
-		return domain.Fail(domain.Invalid, "registry.stage_revoked", "version %d of %s has been revoked: %s", v.Number, short(v.Model), v.RevokeReason)
+		return domain.Fail(domain.Invalid, "registry.stage_revoked", "version %d of %s has been revoked: %s", v.Number, domain.Short(v.Model), v.RevokeReason)
 	}
 	return nil
 }

@@ -26,14 +26,6 @@ const (
 	maxAliases     = 10_000 // of one model
 )
 
-func short(s string) string {
-	const most = 80
-	if len(s) <= most {
-		return s
-	}
-	return strings.ToValidUTF8(s[:most], "") + "…"
-}
-
 func long(s string, limit int) bool { return len(s) > limit && utf8.RuneCountInString(s) > limit }
 
 func checkName(name string) error {
@@ -41,9 +33,9 @@ func checkName(name string) error {
 	case strings.TrimSpace(name) == "":
 		return domain.Fail(domain.Invalid, "registry.name_empty", "the name of a registered model is empty: give it a name")
 	case long(name, maxName):
-		return domain.Fail(domain.Invalid, "registry.name_long", "the model name %q has more than %d characters", short(name), maxName)
+		return domain.Fail(domain.Invalid, "registry.name_long", "the model name %q has more than %d characters", domain.Short(name), maxName)
 	case strings.ContainsAny(name, `/:\`) || strings.IndexFunc(name, unicode.IsControl) >= 0 || !utf8.ValidString(name):
-		return domain.Fail(domain.Invalid, "registry.name", "Invalid model name '%s'. Names cannot contain '/' or ':', a backslash or a control character.", short(strings.ToValidUTF8(name, "?")))
+		return domain.Fail(domain.Invalid, "registry.name", "Invalid model name '%s'. Names cannot contain '/' or ':', a backslash or a control character.", domain.Short(strings.ToValidUTF8(name, "?")))
 	case name == "." || name == "..":
 		return domain.Fail(domain.Invalid, "registry.name", "Invalid model name '%s'. Names cannot contain '/' or ':', a backslash or a control character.", name)
 	}
@@ -63,9 +55,9 @@ func checkTags(tags []tracking.Tag) error {
 		case t.Key == "":
 			return domain.Fail(domain.Invalid, "key.empty", "the %s key is empty: give it a name", "tag")
 		case long(t.Key, maxTagKey):
-			return domain.Fail(domain.Invalid, "key.long", "the %s key %q has more than %d characters", "tag", short(t.Key), maxTagKey)
+			return domain.Fail(domain.Invalid, "key.long", "the %s key %q has more than %d characters", "tag", domain.Short(t.Key), maxTagKey)
 		case long(t.Value, maxTagValue):
-			return domain.Fail(domain.Invalid, "registry.tag_long", "the value of the tag %q has more than %d characters", short(t.Key), maxTagValue)
+			return domain.Fail(domain.Invalid, "registry.tag_long", "the value of the tag %q has more than %d characters", domain.Short(t.Key), maxTagValue)
 		}
 	}
 	return nil
@@ -108,7 +100,7 @@ func free(ctx context.Context, tx Tx, workspace, name string) error {
 }
 
 func exists(name string) error {
-	return domain.Fail(domain.Exists, "registry.exists", "Registered Model (name=%s) already exists.", short(name))
+	return domain.Fail(domain.Exists, "registry.exists", "Registered Model (name=%s) already exists.", domain.Short(name))
 }
 
 // clash words the refusal of the database when somebody took the name at the same moment.
@@ -134,6 +126,9 @@ func filled(ctx context.Context, tx Tx, m Model) (Model, error) {
 	return one[0], err
 }
 
+// LatestFirst is the order of models and of versions from the last changed down.
+var LatestFirst = tracking.Order{Order: search.Order{Entity: search.Attribute, Key: "last_updated_timestamp", Desc: true}}
+
 // ParseModelQuery reads the filter and the order of a search for models. The default order is by name.
 func ParseModelQuery(filter string, order []string) (q tracking.Query, err error) {
 	return parseQuery(search.RegisteredModels, filter, order)
@@ -142,10 +137,10 @@ func ParseModelQuery(filter string, order []string) (q tracking.Query, err error
 // ParseVersionQuery reads the filter and the order of a search for versions. By default what changed last comes first; what
 // is equal in the order comes by the model's name and then from the newest version down.
 func ParseVersionQuery(filter string, order []string) (q tracking.Query, err error) {
-	if len(order) == 0 {
-		order = []string{"last_updated_timestamp DESC"}
+	if q, err = parseQuery(search.ModelVersions, filter, order); len(order) == 0 {
+		q.Order = []tracking.Order{LatestFirst}
 	}
-	return parseQuery(search.ModelVersions, filter, order)
+	return q, err
 }
 
 func parseQuery(l *search.Language, filter string, order []string) (q tracking.Query, err error) {
@@ -246,24 +241,24 @@ func tagged(ctx context.Context, tx Tx, m Model, key string, now time.Time) erro
 	if err := tx.SaveModel(ctx, m); err != nil {
 		return err
 	}
-	return tx.Emit(ctx, event.Event{Kind: "model.tagged", Subject: m.ID, Data: map[string]string{"name": m.Name, "key": short(key)}})
+	return tx.Emit(ctx, event.Event{Kind: "model.tagged", Subject: m.ID, Data: map[string]string{"name": m.Name, "key": domain.Short(key)}})
 }
 
 // DeleteModel moves a model with its versions to the trash. Its name is free from then on.
-func DeleteModel(ctx context.Context, tx Tx, g access.Grant, name string, now time.Time) error {
+func DeleteModel(ctx context.Context, tx Tx, g access.Grant, name string, now time.Time) (Model, error) {
 	m, err := model(ctx, tx, g, access.ModelDelete, name)
 	if err != nil {
-		return err
+		return m, err
 	}
 	at := now.UnixMilli()
 	if err := tx.DeleteVersionsOf(ctx, m.ID, at); err != nil {
-		return err
+		return m, err
 	}
 	m.DeletedAt, m.UpdatedAt = at, at
 	if err := tx.SaveModel(ctx, m); err != nil {
-		return err
+		return m, err
 	}
-	return tx.Emit(ctx, event.Event{Kind: "model.deleted", Subject: m.ID, Data: map[string]string{"name": m.Name}})
+	return m, tx.Emit(ctx, event.Event{Kind: "model.deleted", Subject: m.ID, Data: map[string]string{"name": m.Name}})
 }
 
 // RestoreModel takes a model out of the trash, with the versions that went with it. A name that somebody took in the
@@ -284,7 +279,7 @@ func RestoreModel(ctx context.Context, tx Tx, g access.Grant, id string, now tim
 	}
 	if err := free(ctx, tx, m.Workspace, m.Name); err != nil {
 		if domain.KindOf(err) == domain.Exists {
-			err = domain.Fail(domain.Exists, "registry.name_taken", "%q cannot be restored: another model has its name now. Rename that one first", short(m.Name))
+			err = domain.Fail(domain.Exists, "registry.name_taken", "%q cannot be restored: another model has its name now. Rename that one first", domain.Short(m.Name))
 		}
 		return m, err
 	}

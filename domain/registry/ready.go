@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/slipway-ml/slipway/domain"
 	"github.com/slipway-ml/slipway/domain/access"
 )
 
@@ -135,7 +136,7 @@ func compact(v any) string {
 	if err != nil {
 		return ""
 	}
-	return short(string(b))
+	return domain.Short(string(b))
 }
 
 // PageTx is what the pages of the registry ask besides.

@@ -39,16 +39,7 @@ type Model struct {
 func (m Model) Deleted() bool { return m.DeletedAt != 0 }
 
 // Tag is the value of the tag key, "" where there is none.
-func (m Model) Tag(key string) string { return tagValue(m.Tags, key) }
-
-func tagValue(tags []tracking.Tag, key string) string {
-	for _, t := range tags {
-		if t.Key == key {
-			return t.Value
-		}
-	}
-	return ""
-}
+func (m Model) Tag(key string) string { return tracking.TagValue(m.Tags, key) }
 
 // PromptTag marks the registered models and versions in which clients keep prompts.
 const PromptTag = "mlflow.prompt.is_prompt"
@@ -133,7 +124,7 @@ func (v Version) Deleted() bool { return v.DeletedAt != 0 }
 func (v Version) Revoked() bool { return v.RevokedAt != 0 }
 
 // Tag is the value of the tag key, "" where there is none.
-func (v Version) Tag(key string) string { return tagValue(v.Tags, key) }
+func (v Version) Tag(key string) string { return tracking.TagValue(v.Tags, key) }
 
 // Verifiable reports whether the bytes of v can be checked against its digest.
 func (v Version) Verifiable() bool { return v.Standing == Pinned }
@@ -219,7 +210,7 @@ func model(ctx context.Context, tx Tx, g access.Grant, p access.Perm, name strin
 	}
 	m, err := tx.ModelNamed(ctx, g.Workspace(), name)
 	if domain.KindOf(err) == domain.NotFound {
-		return m, domain.Fail(domain.NotFound, "registry.no_model", "Registered Model with name=%s not found", short(name))
+		return m, domain.Fail(domain.NotFound, "registry.no_model", "Registered Model with name=%s not found", domain.Short(name))
 	}
 	return m, err
 }
@@ -241,7 +232,7 @@ func version(ctx context.Context, tx Tx, g access.Grant, p access.Perm, name str
 }
 
 func noVersion(name string, number int64) error {
-	return domain.Fail(domain.NotFound, "registry.no_version", "Model Version (name=%s, version=%d) not found", short(name), number)
+	return domain.Fail(domain.NotFound, "registry.no_version", "Model Version (name=%s, version=%d) not found", domain.Short(name), number)
 }
 
 // touched saves v and the instant at which it and its model changed.

@@ -27,7 +27,7 @@ var promptSources = map[string]bool{"dummy-source": true, "prompt-template": tru
 
 // badSource refuses a source; key names the reason, why is the sentence for clients.
 func badSource(key, text, why string) error {
-	return domain.Fail(domain.Invalid, "registry.source_"+key, "Invalid model version source: '%s'. "+why, short(strings.ToValidUTF8(text, "?")))
+	return domain.Fail(domain.Invalid, "registry.source_"+key, "Invalid model version source: '%s'. "+why, domain.Short(strings.ToValidUTF8(text, "?")))
 }
 
 // resolve understands the source of v. It allows what lies inside the run or logged model that the request names, other
@@ -88,7 +88,7 @@ func resolve(ctx context.Context, tx Tx, g access.Grant, m Model, v Version) (s 
 func runOf(ctx context.Context, tx Tx, workspace, id string) (tracking.Run, error) {
 	r, err := tx.FullRun(ctx, id)
 	if domain.KindOf(err) == domain.NotFound || err == nil && r.Workspace != workspace {
-		return r, domain.Fail(domain.NotFound, "run.not_found", "Run with id=%s not found", short(id))
+		return r, domain.Fail(domain.NotFound, "run.not_found", "Run with id=%s not found", domain.Short(id))
 	}
 	if err == nil && r.Deleted() {
 		return r, domain.Fail(domain.Invalid, "registry.run_deleted", "the run %s is in the trash: restore it before you register from it", r.ID)
@@ -129,7 +129,7 @@ func ofLoggedModel(ctx context.Context, tx Tx, m Model, v Version, id string) (s
 	logged, err := tx.LoggedModel(ctx, id)
 	switch {
 	case domain.KindOf(err) == domain.NotFound, err == nil && (logged.Deleted() || logged.Workspace != m.Workspace):
-		return s, domain.Fail(domain.NotFound, "model.not_found", "Logged model with ID '%s' not found.", short(id))
+		return s, domain.Fail(domain.NotFound, "model.not_found", "Logged model with ID '%s' not found.", domain.Short(id))
 	case err != nil:
 		return s, err
 	case logged.Status != tracking.ModelReady:

@@ -123,7 +123,7 @@ func hold(ctx context.Context, tx Tx, s source, v Version, about About, now time
 	} else {
 		i := slices.IndexFunc(files, func(a tracking.Artifact) bool { return a.Path == root+"/"+MLmodel })
 		if i >= 0 && files[i].Digest != about.Digest || i < 0 && about.Digest != "" {
-			return v, domain.Fail(domain.Conflict, "registry.changing", "the files of %q are being written: register it again once that has ended", short(v.Source))
+			return v, domain.Fail(domain.Conflict, "registry.changing", "the files of %q are being written: register it again once that has ended", domain.Short(v.Source))
 		}
 		if v.Manifest, v.Digest, err = manifestOf(s, files, about).seal(); err != nil {
 			return v, err
@@ -132,21 +132,18 @@ func hold(ctx context.Context, tx Tx, s source, v Version, about About, now time
 	for _, f := range files {
 		v.Files++
 		v.Size += f.Size
-		f.Path = v.folder() + "/" + relative(root, f.Path)
+		f.Path = tracking.HeldAt(v.ID) + "/" + relative(root, f.Path)
 		f.CreatedAt, f.CreatedBy = now.UnixMilli(), v.CreatedBy
 		if err := tx.SaveArtifact(ctx, f); err != nil {
 			return v, err
 		}
 	}
-	v.Location = "mlflow-artifacts:/" + v.folder()
+	v.Location = "mlflow-artifacts:/" + tracking.HeldAt(v.ID)
 	if len(files) == 1 && files[0].Path == root {
 		v.Location += "/" + relative(root, root)
 	}
 	return v, nil
 }
-
-// folder is where the files of v lie in our store.
-func (v Version) folder() string { return tracking.HeldFolder + "/" + v.ID }
 
 // filesOf lists the files in a folder and below it, or the file that root is itself.
 func filesOf(ctx context.Context, tx Tx, workspace, root string) ([]tracking.Artifact, error) {
@@ -230,7 +227,7 @@ func latest(ctx context.Context, tx Tx, g access.Grant, p access.Perm, name, whi
 	}
 	v, err := tx.LatestVersion(ctx, m.ID, s)
 	if domain.KindOf(err) == domain.NotFound {
-		return v, domain.Fail(domain.NotFound, "registry.none_in_stage", "%s has no version that is %s", short(name), short(which))
+		return v, domain.Fail(domain.NotFound, "registry.none_in_stage", "%s has no version that is %s", domain.Short(name), domain.Short(which))
 	}
 	return v, err
 }
@@ -276,7 +273,7 @@ func SetVersionTag(ctx context.Context, tx Tx, g access.Grant, name string, numb
 	if v, err = touched(ctx, tx, m, v, now); err != nil {
 		return err
 	}
-	return tx.Emit(ctx, v.event("version.tagged", map[string]string{"key": short(t.Key)}))
+	return tx.Emit(ctx, v.event("version.tagged", map[string]string{"key": domain.Short(t.Key)}))
 }
 
 // DeleteVersionTag removes a tag of a version; one that is not there is removed already.
@@ -291,25 +288,25 @@ func DeleteVersionTag(ctx context.Context, tx Tx, g access.Grant, name string, n
 	if v, err = touched(ctx, tx, m, v, now); err != nil {
 		return err
 	}
-	return tx.Emit(ctx, v.event("version.tagged", map[string]string{"key": short(key)}))
+	return tx.Emit(ctx, v.event("version.tagged", map[string]string{"key": domain.Short(key)}))
 }
 
 // DeleteVersion moves a version to the trash. Its aliases are gone with that; its number is not given out again.
-func DeleteVersion(ctx context.Context, tx Tx, g access.Grant, name string, number int64, now time.Time) error {
+func DeleteVersion(ctx context.Context, tx Tx, g access.Grant, name string, number int64, now time.Time) (Version, error) {
 	m, v, err := version(ctx, tx, g, access.ModelDelete, name, number)
 	if err != nil {
-		return err
+		return v, err
 	}
 	for _, alias := range v.Aliases {
 		if err := moveAlias(ctx, tx, g, m, alias, 0, "", now); err != nil {
-			return err
+			return v, err
 		}
 	}
 	v.DeletedAt = now.UnixMilli()
 	if v, err = touched(ctx, tx, m, v, now); err != nil {
-		return err
+		return v, err
 	}
-	return tx.Emit(ctx, v.event("version.deleted", nil))
+	return v, tx.Emit(ctx, v.event("version.deleted", nil))
 }
 
 // RestoreVersion takes the version with an id out of the trash, without aliases.
@@ -332,7 +329,7 @@ func RestoreVersion(ctx context.Context, tx Tx, g access.Grant, id string, now t
 		return v, err
 	}
 	if m.Deleted() {
-		return v, domain.Fail(domain.Invalid, "registry.model_deleted", "%q itself is in the trash: restore it first", short(m.Name))
+		return v, domain.Fail(domain.Invalid, "registry.model_deleted", "%q itself is in the trash: restore it first", domain.Short(m.Name))
 	}
 	v.DeletedAt = 0
 	if v, err = touched(ctx, tx, m, v, now); err != nil {
@@ -351,7 +348,7 @@ func RevokeVersion(ctx context.Context, tx Tx, g access.Grant, name string, numb
 	reason = strings.TrimSpace(reason)
 	switch {
 	case v.Revoked():
-		return v, domain.Fail(domain.Conflict, "registry.revoked", "version %d of %s has been revoked already", number, short(name))
+		return v, domain.Fail(domain.Conflict, "registry.revoked", "version %d of %s has been revoked already", number, domain.Short(name))
 	case reason == "":
 		return v, domain.Fail(domain.Invalid, "registry.no_reason", "say why the version is revoked: people who use it will read it")
 	case long(reason, most):

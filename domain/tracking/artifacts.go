@@ -101,7 +101,7 @@ func safePath(p string) error {
 		bad = bad || unicode.IsControl(r)
 	}
 	if bad {
-		return domain.Fail(domain.Invalid, "artifact.path", "Invalid path: %q is not a plain relative path", short(strings.ToValidUTF8(p, "?")))
+		return domain.Fail(domain.Invalid, "artifact.path", "Invalid path: %q is not a plain relative path", domain.Short(strings.ToValidUTF8(p, "?")))
 	}
 	return nil
 }
@@ -117,10 +117,13 @@ func StorePath(uri string) (string, bool) {
 // HeldFolder is the folder of our own store in which registered versions hold their files. Nothing else writes there.
 const HeldFolder = "registry"
 
+// HeldAt is the folder in which a registered version holds its files, by the version's id.
+func HeldAt(version string) string { return HeldFolder + "/" + version }
+
 // notHeld refuses to change what registered versions hold.
 func notHeld(at string) error {
 	if at == HeldFolder || strings.HasPrefix(at, HeldFolder+"/") {
-		return domain.Fail(domain.Forbidden, "artifact.held", "%q belongs to a registered model version, whose files do not change: register a new version instead", short(at))
+		return domain.Fail(domain.Forbidden, "artifact.held", "%q belongs to a registered model version, whose files do not change: register a new version instead", domain.Short(at))
 	}
 	return nil
 }
@@ -142,7 +145,7 @@ func saveArtifact(ctx context.Context, tx ArtifactTx, a Artifact) error {
 	case err != nil:
 		return err
 	case other != "":
-		return domain.Fail(domain.Invalid, "artifact.in_the_way", "%q cannot be a file, for there is %q: delete that or choose another name", short(a.Path), short(other))
+		return domain.Fail(domain.Invalid, "artifact.in_the_way", "%q cannot be a file, for there is %q: delete that or choose another name", domain.Short(a.Path), domain.Short(other))
 	}
 	return tx.SaveArtifact(ctx, a)
 }
@@ -161,9 +164,9 @@ func ArtifactAt(ctx context.Context, tx ArtifactTx, g access.Grant, at string) (
 		return a, err
 	}
 	if len(entries) > 0 {
-		return a, domain.Fail(domain.Invalid, "artifact.folder", "%q is a folder: name a file in it", short(at))
+		return a, domain.Fail(domain.Invalid, "artifact.folder", "%q is a folder: name a file in it", domain.Short(at))
 	}
-	return a, domain.Fail(domain.NotFound, "artifact.not_found", "there is no artifact %q", short(at))
+	return a, domain.Fail(domain.NotFound, "artifact.not_found", "there is no artifact %q", domain.Short(at))
 }
 
 // ListArtifacts lists a folder; a file or a missing path has nothing in it. "" is the store's root.
@@ -213,7 +216,7 @@ func UploadByID(ctx context.Context, tx ArtifactTx, g access.Grant, p access.Per
 		err = g.Need(p, u.Workspace)
 	}
 	if domain.KindOf(err) == domain.NotFound {
-		return u, domain.Fail(domain.NotFound, "upload.not_found", "there is no upload %q: it was completed, aborted or never begun", short(id))
+		return u, domain.Fail(domain.NotFound, "upload.not_found", "there is no upload %q: it was completed, aborted or never begun", domain.Short(id))
 	}
 	return u, err
 }

@@ -7,6 +7,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
+
+	"github.com/slipway-ml/slipway/domain"
 )
 
 func TestDiff(t *testing.T) {
@@ -64,7 +66,7 @@ func TestWords(t *testing.T) {
 	} {
 		of, other := Words(c.from, c.to)
 		if marked(of) != c.of || marked(other) != c.other {
-			t.Errorf("%q → %q: %q and %q, want %q and %q", short(c.from), short(c.to), marked(of), marked(other), c.of, c.other)
+			t.Errorf("%q → %q: %q and %q, want %q and %q", domain.Short(c.from), domain.Short(c.to), marked(of), marked(other), c.of, c.other)
 		}
 	}
 }

@@ -53,7 +53,7 @@ func CreateExperiment(ctx context.Context, tx Tx, g access.Grant, e Experiment, 
 }
 
 func nameTaken(name string) error {
-	return domain.Fail(domain.Exists, "experiment.exists", "an experiment named %q exists already, maybe in the trash: choose another name or restore it", short(name))
+	return domain.Fail(domain.Exists, "experiment.exists", "an experiment named %q exists already, maybe in the trash: choose another name or restore it", domain.Short(name))
 }
 
 func checkExperimentTag(t Tag) error {
@@ -77,7 +77,7 @@ func experiment(ctx context.Context, tx Tx, g access.Grant, p access.Perm, id st
 		err = g.Need(p, e.Workspace)
 	}
 	if domain.KindOf(err) == domain.NotFound {
-		return e, domain.Fail(domain.NotFound, "experiment.not_found", "No Experiment with id=%s exists", short(id))
+		return e, domain.Fail(domain.NotFound, "experiment.not_found", "No Experiment with id=%s exists", domain.Short(id))
 	}
 	return e, err
 }
@@ -89,7 +89,7 @@ func ExperimentByName(ctx context.Context, tx Tx, g access.Grant, name string) (
 	}
 	e, err := tx.ExperimentByName(ctx, g.Workspace(), name)
 	if domain.KindOf(err) == domain.NotFound {
-		return e, domain.Fail(domain.NotFound, "experiment.name_not_found", "Could not find experiment with name '%s'", short(name))
+		return e, domain.Fail(domain.NotFound, "experiment.name_not_found", "Could not find experiment with name '%s'", domain.Short(name))
 	}
 	return e, err
 }
@@ -217,5 +217,5 @@ func DeleteExperimentTag(ctx context.Context, tx Tx, g access.Grant, id, key str
 }
 
 func noTag(key string) error {
-	return domain.Fail(domain.NotFound, "tag.not_found", "there is no tag %q here", short(key))
+	return domain.Fail(domain.NotFound, "tag.not_found", "there is no tag %q here", domain.Short(key))
 }

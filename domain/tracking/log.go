@@ -59,7 +59,7 @@ func cleanParams(ps []Param) ([]Param, error) {
 			return nil, err
 		}
 		if seen[p.Key] {
-			return nil, domain.Fail(domain.Invalid, "param.twice", "Duplicate parameter keys have been submitted: %q. Give each parameter once.", short(p.Key))
+			return nil, domain.Fail(domain.Invalid, "param.twice", "Duplicate parameter keys have been submitted: %q. Give each parameter once.", domain.Short(p.Key))
 		}
 		seen[p.Key] = true
 		out[i] = Param{p.Key, truncate(p.Value, maxParamValue)}
@@ -103,7 +103,7 @@ func logParams(ctx context.Context, tx Tx, runID string, ps []Param) error {
 		if v, ok := had[p.Key]; ok && v != p.Value {
 			return domain.Fail(domain.Invalid, "param.changed",
 				"Changing param values is not allowed. Param with key='%s' was already logged with value='%s' for run ID='%s'. Attempted logging new value '%s'.",
-				short(p.Key), short(v), runID, short(p.Value))
+				domain.Short(p.Key), domain.Short(v), runID, domain.Short(p.Value))
 		}
 	}
 	return nil
@@ -139,7 +139,7 @@ func setTags(ctx context.Context, tx Tx, r Run, tags []Tag) error {
 	if len(tags) == 0 {
 		return nil
 	}
-	if name := tagValue(tags, TagRunName); name != "" && name != r.Name {
+	if name := TagValue(tags, TagRunName); name != "" && name != r.Name {
 		r.Name = name
 		if err := tx.SaveRun(ctx, r); err != nil {
 			return err

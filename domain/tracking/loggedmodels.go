@@ -58,7 +58,7 @@ func CreateLoggedModel(ctx context.Context, tx Tx, g access.Grant, m LoggedModel
 		m.Name = randomName()
 	}
 	if strings.ContainsAny(m.Name, "/:.%\"'") {
-		return m, domain.Fail(domain.Invalid, "model.name", "the model name %q may not contain / : . %% \" or '", short(m.Name))
+		return m, domain.Fail(domain.Invalid, "model.name", "the model name %q may not contain / : . %% \" or '", domain.Short(m.Name))
 	}
 	if err := checkLength("model.name_long", "the model name", m.Name, maxKey); err != nil {
 		return m, err
@@ -72,7 +72,7 @@ func CreateLoggedModel(ctx context.Context, tx Tx, g access.Grant, m LoggedModel
 	if m.SourceRunID != "" {
 		r, err := tx.Run(ctx, m.SourceRunID)
 		if err != nil || r.Workspace != e.Workspace {
-			return m, domain.Fail(domain.NotFound, "run.not_found", "Run with id=%s not found", short(m.SourceRunID))
+			return m, domain.Fail(domain.NotFound, "run.not_found", "Run with id=%s not found", domain.Short(m.SourceRunID))
 		}
 	}
 	m.ID, m.Workspace, m.CreatedBy, m.Status = "m-"+NewID(), e.Workspace, me(g), ModelPending
@@ -98,7 +98,7 @@ func loggedModel(ctx context.Context, tx Tx, g access.Grant, p access.Perm, id s
 }
 
 func noModel(id string) error {
-	return domain.Fail(domain.NotFound, "model.not_found", "Logged model with ID '%s' not found.", short(id))
+	return domain.Fail(domain.NotFound, "model.not_found", "Logged model with ID '%s' not found.", domain.Short(id))
 }
 
 // SearchLoggedModels answers q in the selected workspace.
@@ -123,7 +123,7 @@ func ParseLoggedModelFilter(filter string) (search.Expr, error) {
 // FinishLoggedModel says how the upload of a model ended.
 func FinishLoggedModel(ctx context.Context, tx Tx, g access.Grant, id string, s ModelStatus, now time.Time) (LoggedModel, error) {
 	if s != ModelReady && s != ModelFailed {
-		return LoggedModel{}, domain.Fail(domain.Invalid, "model.status", "invalid model status %q: expected LOGGED_MODEL_READY or LOGGED_MODEL_UPLOAD_FAILED", short(string(s)))
+		return LoggedModel{}, domain.Fail(domain.Invalid, "model.status", "invalid model status %q: expected LOGGED_MODEL_READY or LOGGED_MODEL_UPLOAD_FAILED", domain.Short(string(s)))
 	}
 	m, err := loggedModel(ctx, tx, g, access.LoggedModelWrite, id)
 	if err != nil {
@@ -201,7 +201,7 @@ func AddLoggedModelParams(ctx context.Context, tx Tx, g access.Grant, id string,
 	}
 	for _, p := range ps {
 		if v, ok := had[p.Key]; ok && v != p.Value {
-			return domain.Fail(domain.Invalid, "model.param_changed", "the parameter %q of the model is %q already and cannot become %q", short(p.Key), short(v), short(p.Value))
+			return domain.Fail(domain.Invalid, "model.param_changed", "the parameter %q of the model is %q already and cannot become %q", domain.Short(p.Key), domain.Short(v), domain.Short(p.Value))
 		}
 	}
 	if err := tx.AddLoggedModelParams(ctx, id, ps); err != nil {

@@ -19,7 +19,7 @@ const (
 // PrimaryMetric is the metric by which the runs of e are judged: the chosen one, else the one of keys whose name
 // tells most. Of equals the first of keys wins; it is "" where there are none.
 func PrimaryMetric(e Experiment, keys []string) string {
-	if chosen := tagValue(e.Tags, TagPrimary); chosen != "" {
+	if chosen := TagValue(e.Tags, TagPrimary); chosen != "" {
 		return chosen
 	}
 	best, most := "", math.MinInt
@@ -68,8 +68,8 @@ func telling(m Metric) (points int) {
 
 // PrimaryDirection is which values of an experiment's metric are better.
 func PrimaryDirection(e Experiment, key string) Direction {
-	if tagValue(e.Tags, TagPrimary) == key {
-		switch tagValue(e.Tags, TagDirection) {
+	if TagValue(e.Tags, TagPrimary) == key {
+		switch TagValue(e.Tags, TagDirection) {
 		case "min":
 			return LowerIsBetter
 		case "max":

@@ -38,12 +38,12 @@ func checkKey(what, key string) error {
 	case key == "":
 		return domain.Fail(domain.Invalid, "key.empty", "the %s key is empty: give it a name", what)
 	case utf8.RuneCountInString(key) > maxKey:
-		return domain.Fail(domain.Invalid, "key.long", "the %s key %q has more than %d characters", what, short(key), maxKey)
+		return domain.Fail(domain.Invalid, "key.long", "the %s key %q has more than %d characters", what, domain.Short(key), maxKey)
 	case !keyChars(key):
 		return domain.Fail(domain.Invalid, "key.characters",
-			"invalid %s key %q: use letters, digits, underscores, dashes, periods, spaces, colons and slashes", what, short(key))
+			"invalid %s key %q: use letters, digits, underscores, dashes, periods, spaces, colons and slashes", what, domain.Short(key))
 	case path.Clean(key) != key || key == "." || key == ".." || strings.HasPrefix(key, "../") || key[0] == '/':
-		return domain.Fail(domain.Invalid, "key.path", "invalid %s key %q: it must be a plain relative path, without '..' or doubled slashes", what, short(key))
+		return domain.Fail(domain.Invalid, "key.path", "invalid %s key %q: it must be a plain relative path, without '..' or doubled slashes", what, domain.Short(key))
 	}
 	return nil
 }
@@ -55,14 +55,6 @@ func keyChars(key string) bool {
 		}
 	}
 	return true
-}
-
-// short is s fit for a message.
-func short(s string) string {
-	if len(s) <= 80 {
-		return s
-	}
-	return strings.ToValidUTF8(s[:80], "") + "…"
 }
 
 // truncate cuts s to n characters, as the client expects of values that are too long.
@@ -103,7 +95,7 @@ func checkLocation(loc string) error {
 		}
 	}
 	return domain.Fail(domain.Invalid, "experiment.location",
-		"artifact_location %q cannot be used: leave it empty for this server's own store, or give an s3, gs, abfss or https URL", short(loc))
+		"artifact_location %q cannot be used: leave it empty for this server's own store, or give an s3, gs, abfss or https URL", domain.Short(loc))
 }
 
 // OutsideStore reports whether uri is an address in an object store that clients reach by themselves.
@@ -144,7 +136,7 @@ func checkMetric(m Metric) error {
 		return err
 	}
 	if m.Timestamp < 0 {
-		return domain.Fail(domain.Invalid, "metric.timestamp", "metric %q: the timestamp %d is before 1970", short(m.Key), m.Timestamp)
+		return domain.Fail(domain.Invalid, "metric.timestamp", "metric %q: the timestamp %d is before 1970", domain.Short(m.Key), m.Timestamp)
 	}
 	return nil
 }
@@ -186,7 +178,7 @@ func checkDataset(d DatasetInput) error {
 func checkExperimentID(id string) error {
 	for _, c := range []byte(id) {
 		if c < '0' || c > '9' {
-			return domain.Fail(domain.Invalid, "experiment.id", "Invalid experiment ID '%s'. Experiment ID must be a valid integer.", short(id))
+			return domain.Fail(domain.Invalid, "experiment.id", "Invalid experiment ID '%s'. Experiment ID must be a valid integer.", domain.Short(id))
 		}
 	}
 	return nil

@@ -117,7 +117,7 @@ func TestShort(t *testing.T) {
 	for _, n := range []int{0, 1, 79, 80, 81, 82, 1000} {
 		for _, letter := range []string{"a", "ü", "語", "🚀"} {
 			s := strings.Repeat(letter, n)
-			got := short(s)
+			got := domain.Short(s)
 			if !utf8.ValidString(got) || len(got) > 83 || len(s) <= 80 && got != s || len(s) > 80 && !strings.HasSuffix(got, "…") {
 				t.Errorf("%d times %s becomes %q", n, letter, got)
 			}
@@ -442,9 +442,9 @@ func TestRunName(t *testing.T) {
 			}
 		}
 		got, err := runName(r)
-		wantKey(t, short(c.name)+" and "+short(c.tag), err, c.key)
+		wantKey(t, domain.Short(c.name)+" and "+domain.Short(c.tag), err, c.key)
 		if got != c.want {
-			t.Errorf("%s and %s: got %q, want %q", short(c.name), short(c.tag), short(got), short(c.want))
+			t.Errorf("%s and %s: got %q, want %q", domain.Short(c.name), domain.Short(c.tag), domain.Short(got), domain.Short(c.want))
 		}
 	}
 }

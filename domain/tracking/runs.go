@@ -64,7 +64,7 @@ func CreateRun(ctx context.Context, tx Tx, g access.Grant, r Run) (Run, error) {
 func runName(r Run) (string, error) {
 	switch name, tag := truncate(r.Name, maxTagValue), r.Tag(TagRunName); {
 	case name != "" && tag != "" && name != tag:
-		return "", domain.Fail(domain.Invalid, "run.two_names", "the run has two names, run_name %q and the tag mlflow.runName %q: give one, or the same twice", short(name), short(tag))
+		return "", domain.Fail(domain.Invalid, "run.two_names", "the run has two names, run_name %q and the tag mlflow.runName %q: give one, or the same twice", domain.Short(name), domain.Short(tag))
 	case name != "":
 		return name, nil
 	case tag != "":
@@ -120,7 +120,7 @@ func found(g access.Grant, p access.Perm, r Run, err error, id string) (Run, err
 		err = g.Need(p, r.Workspace)
 	}
 	if domain.KindOf(err) == domain.NotFound {
-		return r, domain.Fail(domain.NotFound, "run.not_found", "Run with id=%s not found", short(id))
+		return r, domain.Fail(domain.NotFound, "run.not_found", "Run with id=%s not found", domain.Short(id))
 	}
 	return r, err
 }

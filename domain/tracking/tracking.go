@@ -73,9 +73,10 @@ type Run struct {
 func (r Run) Deleted() bool { return r.DeletedAt != 0 }
 
 // Tag is the value of the tag key, "" where there is none.
-func (r Run) Tag(key string) string { return tagValue(r.Tags, key) }
+func (r Run) Tag(key string) string { return TagValue(r.Tags, key) }
 
-func tagValue(tags []Tag, key string) string {
+// TagValue is the value of the tag key among tags, "" where there is none.
+func TagValue(tags []Tag, key string) string {
 	for _, t := range tags {
 		if t.Key == key {
 			return t.Value

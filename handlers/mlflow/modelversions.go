@@ -131,7 +131,8 @@ func deleteModelVersion(r *route.Request, in versionKey) (empty, error) {
 		return empty{}, err
 	}
 	return done(route.Do(r, func(tx *storage.Tx) error {
-		return registry.DeleteVersion(r.Ctx(), tx, r.Grant, in.Name, n, tx.Now())
+		_, err := registry.DeleteVersion(r.Ctx(), tx, r.Grant, in.Name, n, tx.Now())
+		return err
 	}))
 }
 

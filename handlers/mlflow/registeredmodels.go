@@ -140,7 +140,8 @@ func updateRegisteredModel(r *route.Request, in struct {
 
 func deleteRegisteredModel(r *route.Request, in modelName) (empty, error) {
 	return done(route.Do(r, func(tx *storage.Tx) error {
-		return registry.DeleteModel(r.Ctx(), tx, r.Grant, in.Name, tx.Now())
+		_, err := registry.DeleteModel(r.Ctx(), tx, r.Grant, in.Name, tx.Now())
+		return err
 	}))
 }
 

@@ -45,12 +45,13 @@ func listExperiments(r *route.Request) error {
 	return r.Render(filterStatus(r, v.Problem), experiments.List(v))
 }
 
-// likeName reads plain words as a part of a name: not everybody comes with a query.
-func likeName(q string) string {
+// likeName reads plain words as a part of a name: not everybody comes with a query. own is the filter if the reader
+// wrote it, and can be shown where it is wrong.
+func likeName(q string) (filter, own string) {
 	if q == "" || strings.ContainsAny(q, "=<>!'\"`()") || strings.Contains(strings.ToUpper(q), " IS ") {
-		return q
+		return q, q
 	}
-	return "name ILIKE '%" + q + "%'"
+	return "name ILIKE '%" + q + "%'", ""
 }
 
 func experimentsView(r *route.Request) (v experiments.ListView, err error) {
@@ -58,13 +59,9 @@ func experimentsView(r *route.Request) (v experiments.ListView, err error) {
 		Query: r.QueryParam("q"), View: viewWord(r), Order: r.QueryParam("order"), TrackingURI: r.Absolute(""),
 		CanWrite: may(r, access.ExperimentWrite), CanDelete: may(r, access.ExperimentDelete),
 	}
-	filter := likeName(v.Query)
+	filter, own := likeName(v.Query)
 	q, err := tracking.ParseExperimentQuery(filter, orders(v.Order))
 	if err != nil {
-		own := ""
-		if filter == v.Query {
-			own = filter
-		}
 		v.Problem, q = problem(r, err, own), tracking.Query{}
 	}
 	q.View, q.Limit, q.After = views[v.View], pageSize, r.QueryParam("token")

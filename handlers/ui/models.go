@@ -3,6 +3,7 @@ package ui
 import (
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 
 	"github.com/slipway-ml/slipway/domain/access"
@@ -71,7 +72,7 @@ func showModel(r *route.Request) error {
 		ID: m.ID, Name: m.Name, Status: strings.TrimPrefix(string(m.Status), "LOGGED_MODEL_"), Type: m.Type,
 		Experiment: models.Link{Label: e.Name, Path: "/experiments/" + e.ID}, Run: runLink(m.SourceRunID, names),
 		CreatedBy: m.CreatedBy, Created: instant(m.CreatedAt), Updated: instant(m.UpdatedAt), ArtifactURI: m.ArtifactURI,
-		LoadSnippet: "import mlflow\n\nmlflow.set_tracking_uri(\"" + r.Absolute("") + "\")\nmodel = mlflow.pyfunc.load_model(\"models:/" + m.ID + "\")\n",
+		LoadSnippet: loadScript(r, "models:/"+m.ID),
 	}
 	if may(r, access.ModelWrite) && m.Status == tracking.ModelReady {
 		v.Register = page.NewPath("models:/"+m.ID, m.SourceRunID, m.ID)
@@ -107,6 +108,11 @@ func madeFrom(all []registry.Version) (out []page.Made) {
 		out = append(out, page.Made{Model: x.Model, Number: x.Number, Aliases: x.Aliases})
 	}
 	return out
+}
+
+// loadScript is how a client loads the model that uri names.
+func loadScript(r *route.Request, uri string) string {
+	return component.ClientScript(r.Absolute(""), "model = mlflow.pyfunc.load_model("+strconv.Quote(uri)+")\n")
 }
 
 func metricRuns(m tracking.LoggedModel) (out []string) {

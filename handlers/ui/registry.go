@@ -54,16 +54,13 @@ func listRegistry(r *route.Request) error {
 
 func registryView(r *route.Request) (v page.ListView, err error) {
 	v = page.ListView{Query: r.QueryParam("q"), Order: r.QueryParam("order"), TrackingURI: r.Absolute(""), CanWrite: may(r, access.ModelWrite)}
-	q, err := registry.ParseModelQuery(likeName(v.Query), orders(v.Order))
+	filter, own := likeName(v.Query)
+	q, err := registry.ParseModelQuery(filter, orders(v.Order))
 	if err != nil {
-		own := v.Query
-		if likeName(v.Query) != v.Query {
-			own = "" // the reader wrote plain words
-		}
 		v.Problem, q = problem(r, err, own), tracking.Query{}
 	}
 	if len(q.Order) == 0 {
-		q.Order, _ = latestFirst()
+		q.Order = []tracking.Order{registry.LatestFirst}
 	}
 	q.Limit, q.After = pageSize, r.QueryParam("token")
 	g, err := more(r, access.ModelRead)
@@ -100,12 +97,6 @@ func registryView(r *route.Request) (v page.ListView, err error) {
 	v.Pager = pager(r, found.Next, "/models", "#models")
 	v.Pager.Shown = i18n.N(r.Ctx(), "registry.shown", int64(len(v.Rows)))
 	return v, nil
-}
-
-// latestFirst is the order of people who look at what is going on.
-func latestFirst() ([]tracking.Order, error) {
-	q, err := registry.ParseModelQuery("", []string{"last_updated_timestamp DESC"})
-	return q.Order, err
 }
 
 func createModel(r *route.Request) error {
@@ -192,7 +183,7 @@ func registeredView(r *route.Request, name string) (v page.ModelView, err error)
 	}
 	v.Aliases, v.AliasCount = aliasRows(m.Aliases, moves, people, 0), len(m.Aliases)
 	v.Moves, v.MoreMoves = moveRows(r, moves, people, recentMoves), len(moves) > recentMoves
-	v.RegisterUsage = "import mlflow\n\nmlflow.set_tracking_uri(\"" + r.Absolute("") + "\")\nmlflow.register_model(\"models:/<model id>\", " + strconv.Quote(m.Name) + ")\n"
+	v.RegisterUsage = component.ClientScript(r.Absolute(""), "mlflow.register_model(\"models:/<model id>\", "+strconv.Quote(m.Name)+")\n")
 	return v, nil
 }
 
@@ -371,18 +362,13 @@ func moveModelAlias(r *route.Request) error {
 }
 
 func deleteModel(r *route.Request) error {
-	var id string
-	err := route.Do(r, func(tx *storage.Tx) error {
-		m, err := tx.ModelNamed(r.Ctx(), r.Grant.Workspace(), r.Param("name"))
-		if err == nil {
-			id = m.ID
-		}
+	m, err := route.Write(r, func(tx *storage.Tx) (registry.Model, error) {
 		return registry.DeleteModel(r.Ctx(), tx, r.Grant, r.Param("name"), tx.Now())
 	})
 	if err != nil {
 		return err
 	}
-	flashUndo(r, "/registered-models/"+id+"/restore", "flash.model_deleted", r.Param("name"))
+	flashUndo(r, "/registered-models/"+m.ID+"/restore", "flash.model_deleted", r.Param("name"))
 	return see(r, "/models")
 }
 
@@ -439,10 +425,7 @@ func showNewVersion(r *route.Request, v page.NewView, status int) error {
 	if err != nil {
 		return err
 	}
-	q := tracking.Query{Limit: offeredNames}
-	if q.Order, err = latestFirst(); err != nil {
-		return err
-	}
+	q := tracking.Query{Limit: offeredNames, Order: []tracking.Order{registry.LatestFirst}}
 	if err := r.DB.Read(r.Ctx(), g, func(tx *storage.Tx) error {
 		found, err := registry.SearchModels(r.Ctx(), tx, g, q)
 		v.Names = nil

@@ -70,9 +70,6 @@ type versionPage struct {
 	manifest registry.Manifest
 	run      tracking.Run
 	logged   tracking.LoggedModel
-	other    registry.Version // the one that metrics are compared with
-	people   map[string]string
-	scan     registry.Scan
 	saved    registry.Card
 	facts    card.Facts
 }
@@ -123,15 +120,17 @@ func (p *versionPage) fill(tx *storage.Tx, m registry.Model) (err error) {
 	if err != nil {
 		return err
 	}
-	if p.people, err = tx.NamesOf(p.Ctx(), makersOf(m, []registry.Version{x}, moves)...); err != nil {
+	people, err := tx.NamesOf(p.Ctx(), makersOf(m, []registry.Version{x}, moves)...)
+	if err != nil {
 		return err
 	}
-	if p.scan, err = tx.ScanOf(p.Ctx(), x.ID); err != nil && domain.KindOf(err) != domain.NotFound {
+	found, err := tx.ScanOf(p.Ctx(), x.ID)
+	if err != nil && domain.KindOf(err) != domain.NotFound {
 		return err
 	}
-	if p.scan.Report != "" {
-		v.Scan, v.Scanned = &scan.Report{}, instant(p.scan.At)
-		if err := json.Unmarshal([]byte(p.scan.Report), v.Scan); err != nil {
+	if found.Report != "" {
+		v.Scan, v.Scanned = &scan.Report{}, instant(found.At)
+		if err := json.Unmarshal([]byte(found.Report), v.Scan); err != nil {
 			return err
 		}
 	}
@@ -145,11 +144,11 @@ func (p *versionPage) fill(tx *storage.Tx, m registry.Model) (err error) {
 		v.Size = format.Bytes(p.Ctx(), x.Size)
 	}
 	v.Verified, v.Broken = instant(x.VerifiedAt), x.Broken
-	v.Created, v.CreatedBy, v.Text = instant(x.CreatedAt), p.people[x.CreatedBy], x.Description
-	v.Revoked, v.RevokedBy, v.RevokeReason = instant(x.RevokedAt), p.people[x.RevokedBy], x.RevokeReason
+	v.Created, v.CreatedBy, v.Text = instant(x.CreatedAt), people[x.CreatedBy], x.Description
+	v.Revoked, v.RevokedBy, v.RevokeReason = instant(x.RevokedAt), people[x.RevokedBy], x.RevokeReason
 	v.Tags = shownTags(x.Tags)
-	v.Aliases, v.AliasCount = aliasRows(m.Aliases, moves, p.people, x.Number), len(m.Aliases)
-	v.Moves = moveRows(p.Request, ofVersion(moves, x), p.people, recentMoves)
+	v.Aliases, v.AliasCount = aliasRows(m.Aliases, moves, people, x.Number), len(m.Aliases)
+	v.Moves = moveRows(p.Request, ofVersion(moves, x), people, recentMoves)
 	v.CanWrite, v.CanDelete, v.CanRevoke = may(p.Request, access.ModelWrite), may(p.Request, access.ModelDelete), may(p.Request, access.ModelRevoke)
 	for _, o := range others {
 		if o.Number != x.Number {
@@ -174,9 +173,9 @@ func (p *versionPage) fill(tx *storage.Tx, m registry.Model) (err error) {
 	if err := p.card(tx); err != nil {
 		return err
 	}
-	v.Checks = x.Readiness(p.manifest, registry.Known{Metrics: len(v.Metrics), Scan: p.scan.Verdict, CardDone: v.Card.Complete.Done, CardTotal: v.Card.Complete.Total})
+	v.Checks = x.Readiness(p.manifest, registry.Known{Metrics: len(v.Metrics), Scan: found.Verdict, CardDone: v.Card.Complete.Done, CardTotal: v.Card.Complete.Total})
 	if x.Standing != registry.Text {
-		v.Snippet = "import mlflow\n\nmlflow.set_tracking_uri(\"" + p.Absolute("") + "\")\nmodel = mlflow.pyfunc.load_model(" + strconv.Quote("models:/"+v.Model+"/"+strconv.FormatInt(v.Number, 10)) + ")\n"
+		v.Snippet = loadScript(p.Request, "models:/"+v.Model+"/"+strconv.FormatInt(v.Number, 10))
 	}
 	return nil
 }
@@ -218,22 +217,23 @@ func (p *versionPage) origin(tx *storage.Tx) error {
 // metrics puts the values of this version beside those of another: the one asked for, or the next older.
 func (p *versionPage) metrics(tx *storage.Tx, others []registry.Version) error {
 	with, asked := registry.ParseNumber(p.QueryParam("with"))
+	var other registry.Version
 	for _, o := range others { // from the highest down
 		if asked && o.Number == with || !asked && o.Number < p.version.Number {
-			p.other = o
+			other = o
 			break
 		}
 	}
 	there := map[[2]string]float64{}
-	if p.other.Number != 0 {
-		o := &versionPage{Request: p.Request, version: p.other}
+	if other.Number != 0 {
+		o := &versionPage{Request: p.Request, version: other}
 		if err := o.origin(tx); err != nil {
 			return err
 		}
 		for _, m := range registry.Measured(o.run, o.logged) {
 			there[[2]string{m.Key, m.DatasetName}] = m.Value
 		}
-		p.view.With = p.other.Number
+		p.view.With = other.Number
 	}
 	all := registry.Measured(p.run, p.logged)
 	slices.SortFunc(all, func(a, b tracking.Metric) int {
@@ -241,9 +241,9 @@ func (p *versionPage) metrics(tx *storage.Tx, others []registry.Version) error {
 	})
 	for _, m := range all {
 		row := page.Metric{Key: m.Key, Dataset: m.DatasetName, Here: format.Number(p.Ctx(), m.Value), Full: exact(m.Value)}
-		if other, ok := there[[2]string{m.Key, m.DatasetName}]; ok {
-			row.There = format.Number(p.Ctx(), other)
-			row.Change, row.Tone, row.Up = deltas(p.Request, m.Key, m.Value, other)
+		if value, ok := there[[2]string{m.Key, m.DatasetName}]; ok {
+			row.There = format.Number(p.Ctx(), value)
+			row.Change, row.Tone, row.Up = deltas(p.Request, m.Key, m.Value, value)
 		}
 		p.view.Metrics = append(p.view.Metrics, row)
 	}
@@ -337,7 +337,7 @@ func heldAt(r *route.Request, tx *storage.Tx) (string, error) {
 	if err == nil && v.Standing != registry.Pinned {
 		err = domain.Fail(domain.NotFound, "registry.not_held", "this server holds no files of version %d of %s", number, name)
 	}
-	return "mlflow-artifacts:/" + tracking.HeldFolder + "/" + v.ID, err
+	return "mlflow-artifacts:/" + tracking.HeldAt(v.ID), err
 }
 
 func sendVersionFile(r *route.Request) error {
@@ -423,22 +423,13 @@ func deleteVersion(r *route.Request) error {
 	if err != nil {
 		return err
 	}
-	var id string
-	if err := route.Do(r, func(tx *storage.Tx) error {
-		m, err := tx.ModelNamed(r.Ctx(), r.Grant.Workspace(), name)
-		if err == nil {
-			var v registry.Version
-			v, err = tx.Version(r.Ctx(), m.ID, number)
-			id = v.ID
-		}
-		if err != nil && domain.KindOf(err) != domain.NotFound {
-			return err
-		}
+	v, err := route.Write(r, func(tx *storage.Tx) (registry.Version, error) {
 		return registry.DeleteVersion(r.Ctx(), tx, r.Grant, name, number, tx.Now())
-	}); err != nil {
+	})
+	if err != nil {
 		return err
 	}
 	n := strconv.FormatInt(number, 10)
-	flashUndo(r, "/model-versions/"+id+"/restore", "flash.version_deleted", n, name)
+	flashUndo(r, "/model-versions/"+v.ID+"/restore", "flash.version_deleted", n, name)
 	return see(r, page.Path(name))
 }

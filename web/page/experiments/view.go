@@ -3,7 +3,6 @@ package experiments
 
 import (
 	"context"
-	"fmt"
 	"net/url"
 	"time"
 
@@ -85,12 +84,9 @@ func Shown(ctx context.Context, shown int, total int64) string {
 
 // snippet is the shortest way to a first run.
 func (v ListView) snippet() string {
-	return fmt.Sprintf(`import mlflow
-
-mlflow.set_tracking_uri(%q)
-mlflow.set_experiment("first-experiment")
+	return component.ClientScript(v.TrackingURI, `mlflow.set_experiment("first-experiment")
 with mlflow.start_run():
     mlflow.log_param("learning_rate", 0.03)
     mlflow.log_metric("loss", 0.42, step=1)
-`, v.TrackingURI)
+`)
 }

@@ -3,7 +3,6 @@ package home
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"github.com/slipway-ml/slipway/web/component"
@@ -59,15 +58,12 @@ type Experiment struct {
 }
 
 func (v View) snippet() string {
-	return fmt.Sprintf(`import mlflow
-
-mlflow.set_tracking_uri(%q)
-mlflow.set_experiment("first-experiment")
+	return component.ClientScript(v.TrackingURI, `mlflow.set_experiment("first-experiment")
 with mlflow.start_run():
     mlflow.log_param("learning_rate", 0.03)
     for step in range(100):
         mlflow.log_metric("loss", 1 / (step + 1), step=step)
-`, v.TrackingURI)
+`)
 }
 
 func periods(ctx context.Context, current string) (out []component.Tab) {

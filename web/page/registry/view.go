@@ -74,7 +74,7 @@ func (v ListView) head(label, key string) component.Head {
 }
 
 func (v ListView) snippet() string {
-	return "import mlflow\n\nmlflow.set_tracking_uri(\"" + v.TrackingURI + "\")\nmlflow.sklearn.log_model(model, name=\"model\", registered_model_name=\"fraud-scorer\")\n"
+	return component.ClientScript(v.TrackingURI, "mlflow.sklearn.log_model(model, name=\"model\", registered_model_name=\"fraud-scorer\")\n")
 }
 
 // ModelView is the page of one model, at /models/:name.
@@ -350,13 +350,6 @@ func (m MoveRow) words(ctx context.Context) string {
 		return i18n.T(ctx, "registry.move.set", m.Subject, m.To)
 	}
 	return i18n.T(ctx, "registry.move.moved", m.Subject, m.From, m.To)
-}
-
-func or(text, otherwise string) string {
-	if text == "" {
-		return otherwise
-	}
-	return text
 }
 
 func query(s string) string { return url.QueryEscape(s) }

@@ -121,9 +121,8 @@ var plainName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_.]*$`)
 func Shown(ctx context.Context, shown int) string { return i18n.N(ctx, "runs.count", int64(shown)) }
 
 func (v ListView) snippet() string {
-	return "import mlflow\n\nmlflow.set_tracking_uri(" + strconv.Quote(v.TrackingURI) + ")\n" +
-		"mlflow.set_experiment(experiment_id=" + strconv.Quote(v.Experiment.ID) + ")\n" +
-		"with mlflow.start_run():\n" +
-		"    for step in range(100):\n" +
-		"        mlflow.log_metric(\"loss\", 1 / (step + 1), step=step)\n"
+	return component.ClientScript(v.TrackingURI, "mlflow.set_experiment(experiment_id="+strconv.Quote(v.Experiment.ID)+")\n"+
+		"with mlflow.start_run():\n"+
+		"    for step in range(100):\n"+
+		"        mlflow.log_metric(\"loss\", 1 / (step + 1), step=step)\n")
 }
