@@ -2,7 +2,7 @@
 export CGO_ENABLED := 0
 export GOFLAGS     := -trimpath -buildvcs=false
 
-.PHONY: run build test check generate bench soak seed-demo
+.PHONY: run build test check generate charts bench soak seed-demo
 run: build
 	./bin/slipway serve --data ./var
 
@@ -11,6 +11,10 @@ build:
 
 generate:
 	go tool templ generate -path web -log-level error
+
+# Builds the parts of the chart library that our charts use; static/echarts names them and the versions.
+charts:
+	cd static/echarts && npm ci --no-audit --no-fund --silent && npx esbuild charts.js --bundle --minify --format=iife --global-name=echarts --target=es2022 --legal-comments=inline --log-level=warning --outfile=../js/echarts.min.js
 
 test:
 	./.ci/test

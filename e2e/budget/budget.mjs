@@ -69,7 +69,7 @@ async function weigh(browser, url, ready) {
   await page.addInitScript(watch);
   await page.goto(url, { waitUntil: 'load', timeout: 60_000 });
   await page.waitForSelector(ready, { timeout: 60_000 });
-  await page.waitForLoadState('networkidle', { timeout: 60_000 }).catch(() => {}); // a live page keeps its stream open
+  await page.waitForLoadState('networkidle', { timeout: 5_000 }).catch(() => {}); // a live page keeps its stream open
   const seen = await page.evaluate(() => {
     const paint = performance.getEntriesByName('first-contentful-paint')[0]?.startTime ?? NaN;
     const long = window.weighed.long.filter(([start, took]) => start + took > paint);

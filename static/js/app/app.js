@@ -293,10 +293,10 @@
   }));
   const start = () => {
     paint();
-    $$('.tabs').forEach((tabs) => { // on a narrow screen the current tab may be far to the right
+    requestAnimationFrame(() => $$('.tabs').forEach((tabs) => { // on a narrow screen the current tab may be far to the right
       const tab = $('[aria-current]', tabs);
       if (tab) tabs.scrollLeft = tab.offsetLeft - tabs.offsetLeft - (tabs.clientWidth - tab.offsetWidth) / 2;
-    });
+    })); // measured when the page is laid out anyway
     // A dialog that came back with errors is open already: make it modal.
     $$('dialog[open]').filter((d) => !d.matches(':modal')).forEach((d) => { d.close(); d.showModal(); });
     forgetPages();
