@@ -270,6 +270,14 @@ func (t *Tx) held(table string) string {
 	return t.db.Locked(table)
 }
 
+// shared is held for rows that are only read, but must not change meanwhile.
+func (t *Tx) shared(table string) string {
+	if !t.writes {
+		return ""
+	}
+	return t.db.Shared(table)
+}
+
 // column scans rows of one column.
 func column[T any](row scanner) (v T, err error) { return v, row(&v) }
 

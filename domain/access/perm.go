@@ -13,6 +13,8 @@ const (
 	ClassWrite   Class = "write"   // log, change, delete
 	ClassPropose Class = "propose" // ask for a promotion
 	ClassReview  Class = "review"  // decide on somebody else's request
+	ClassOperate Class = "operate" // carry out what is approved, roll back
+	ClassBreak   Class = "break"   // act in an emergency without the reviews
 	ClassAdmin   Class = "admin"   // accounts, configuration, operation
 )
 
@@ -55,6 +57,18 @@ var (
 	ModelWrite  = Perm{Name: "model.write", Class: ClassWrite, Audited: true}
 	ModelDelete = Perm{Name: "model.delete", Class: ClassWrite, Audited: true}  // and restore
 	ModelRevoke = Perm{Name: "model.revoke", Class: ClassReview, Audited: true} // say that a version must not be used
+
+	PromotionRead    = Perm{Name: "promotion.read", Class: ClassRead}
+	PromotionPropose = Perm{Name: "promotion.propose", Class: ClassPropose, Audited: true} // ask, change, withdraw
+	PromotionComment = Perm{Name: "promotion.comment", Class: ClassRead, Audited: true}
+	PromotionReview  = Perm{Name: "promotion.review", Class: ClassReview, Audited: true}   // approve, refuse, waive a gate
+	PromotionExecute = Perm{Name: "promotion.execute", Class: ClassOperate, Audited: true} // one's own; an operator any
+	PromotionBreak   = Perm{Name: "promotion.break_glass", Class: ClassBreak, Audited: true}
+	CheckReport      = Perm{Name: "check.report", Class: ClassPropose, Audited: true} // what an outside system says of a version
+	SlotRollback     = Perm{Name: "slot.rollback", Class: ClassOperate, Audited: true}
+
+	EnvironmentRead  = Perm{Name: "environment.read", Class: ClassRead}
+	EnvironmentWrite = Perm{Name: "environment.write", Class: ClassAdmin, Audited: true} // teams too
 
 	TrashPurge = Perm{Name: "trash.purge", Class: ClassAdmin, Audited: true} // delete for good what is in the trash
 

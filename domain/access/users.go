@@ -25,10 +25,11 @@ type User struct {
 	CreatedBy    string
 	SeenAt       int64           // last request, to the minute; 0 = never
 	Roles        map[string]Role // by workspace
+	Extras       map[string]Extra
 }
 
 // Actor is u as one who asks.
-func (u User) Actor() Actor { return Actor{ID: u.ID, Name: u.Name, Roles: u.Roles} }
+func (u User) Actor() Actor { return Actor{ID: u.ID, Name: u.Name, Roles: u.Roles, Extras: u.Extras} }
 
 // Token is an API token. Its secret is shown once; the hash is stored.
 type Token struct {
@@ -77,6 +78,7 @@ type Tx interface {
 	AddUser(ctx context.Context, u User) error
 	SaveUser(ctx context.Context, u User) error // name, hash, disabled
 	SetRole(ctx context.Context, user, workspace string, r Role) error
+	SetExtra(ctx context.Context, user, workspace string, x Extra) error
 	TokensOf(ctx context.Context, user string) ([]Token, error)
 	TokenByHash(ctx context.Context, hash string) (Token, error)
 	AddToken(ctx context.Context, t Token) error
@@ -190,6 +192,25 @@ func SetRole(ctx context.Context, tx Tx, g Grant, user string, r Role) error {
 		Kind: "user.role_changed", Subject: user,
 		Data: map[string]string{"name": u.Name, "from": string(u.Roles[g.Workspace()]), "to": string(r)},
 	})
+}
+
+// SetExtra says what a user may in the selected workspace besides their role. Everybody who could be asked about it is
+// told, for it lets one person act where others were to agree.
+func SetExtra(ctx context.Context, tx Tx, g Grant, user string, x Extra) error {
+	if err := g.Need(UserWrite, g.Workspace()); err != nil {
+		return err
+	}
+	u, err := tx.User(ctx, user)
+	if err != nil {
+		return err
+	}
+	if u.Roles[g.Workspace()] == "" {
+		return domain.Fail(domain.Conflict, "user.no_role", "%s has no role in this workspace: give one first", u.Name)
+	}
+	if err := tx.SetExtra(ctx, user, g.Workspace(), x); err != nil {
+		return err
+	}
+	return tx.Emit(ctx, event.Event{Kind: "user.extra_changed", Subject: user, Data: map[string]any{"name": u.Name, "operator": x.Operator, "break_glass": x.BreakGlass}})
 }
 
 func notLastAdmin(ctx context.Context, tx Tx, workspace, user string) error {
@@ -381,7 +402,7 @@ func Identify(ctx context.Context, tx Tx, g Grant, c Credentials, now time.Time)
 	if err != nil || u.Disabled {
 		return Identified{}, orUnknown(err)
 	}
-	who.Actor.ID, who.Actor.Name, who.Actor.Roles = u.ID, u.Name, u.Roles
+	who.Actor.ID, who.Actor.Name, who.Actor.Roles, who.Actor.Extras = u.ID, u.Name, u.Roles, u.Extras
 	who.Stale = now.UnixMilli()-used > Touch.Milliseconds()
 	return who, nil
 }

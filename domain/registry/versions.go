@@ -298,7 +298,7 @@ func DeleteVersion(ctx context.Context, tx Tx, g access.Grant, name string, numb
 		return v, err
 	}
 	for _, alias := range v.Aliases {
-		if err := moveAlias(ctx, tx, g, m, alias, 0, "", now); err != nil {
+		if err := moveAlias(ctx, tx, g, m, alias, Version{}, "", now); err != nil {
 			return v, err
 		}
 	}

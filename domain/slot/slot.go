@@ -7,7 +7,8 @@ package slot
 
 import (
 	"context"
-	"slices"
+	"net/url"
+	"strconv"
 	"strings"
 	"time"
 	"unicode"
@@ -100,8 +101,10 @@ type Tx interface {
 	SaveSlot(ctx context.Context, s Slot, c Change) error
 	// LockSlot makes request the one that is being carried out, "" for none.
 	LockSlot(ctx context.Context, s Slot, request string) error
-	SlotHistory(ctx context.Context, slot string, below int64, most int) ([]Change, error) // newest first
 }
+
+// Fold is name as the names of environments are kept: in small letters.
+func Fold(name string) string { return strings.ToLower(name) }
 
 // maxName is the most characters in the name of an environment, which aliases can have too.
 const maxName = 63
@@ -109,14 +112,14 @@ const maxName = 63
 // CheckName refuses what an alias could not be called.
 func CheckName(name string) error {
 	bad := func(r rune) bool {
-		return !unicode.IsLower(r) && !unicode.IsNumber(r) && !unicode.IsMark(r) && !(unicode.IsLetter(r) && !unicode.IsUpper(r) && !unicode.IsTitle(r)) && r != '_' && r != '-'
+		return !unicode.IsLetter(r) && !unicode.IsNumber(r) && !unicode.IsMark(r) && r != '_' && r != '-'
 	}
 	switch {
 	case name == "":
 		return domain.Fail(domain.Invalid, "env.name_empty", "give the environment a name")
 	case utf8.RuneCountInString(name) > maxName:
 		return domain.Fail(domain.Invalid, "env.name_long", "the name has more than %d characters", maxName)
-	case !utf8.ValidString(name) || strings.IndexFunc(name, bad) >= 0:
+	case !utf8.ValidString(name) || strings.IndexFunc(name, bad) >= 0 || Fold(name) != name:
 		return domain.Fail(domain.Invalid, "env.name", "%s cannot be the name of an environment: use small letters, digits, - and _", domain.Short(strings.ToValidUTF8(name, "?")))
 	case name == "latest" || len(name) > 1 && name[0] == 'v' && strings.Trim(name[1:], "0123456789") == "":
 		return domain.Fail(domain.Invalid, "env.name_reserved", "%s already means a version: choose another name", name)
@@ -124,17 +127,15 @@ func CheckName(name string) error {
 	return nil
 }
 
-// Move makes s name to, and tells. Whether it may is for the caller to know: what asks the people is package promotion,
-// what refuses everybody else is Open.
+// Move makes s name to, and tells. Whether it may is for the caller to know: package promotion asks the people, and Open
+// refuses everybody else. Whatever was being carried out in the slot is not any more.
 func Move(ctx context.Context, tx Tx, g access.Grant, env Environment, s Slot, to Target, why Change, now time.Time) (Slot, error) {
 	why.SlotID, why.From, why.To = s.ID, s.Stable, to
 	why.At, why.By = now.UnixMilli(), g.Actor().ID
 	s.Generation++
 	s.Stable, s.Since, s.By = to, why.At, why.By
 	why.Generation = s.Generation
-	if why.Cause != Promoted && why.Cause != BrokeGlass {
-		s.Active = ""
-	}
+	s.Active = ""
 	if err := tx.SaveSlot(ctx, s, why); err != nil {
 		return s, err
 	}
@@ -144,15 +145,21 @@ func Move(ctx context.Context, tx Tx, g access.Grant, env Environment, s Slot, t
 	}})
 }
 
-// Open refuses to move a slot of a protected environment by any act but the ones package promotion knows.
-func (e Environment) Open() error {
-	if e.Protected {
-		return domain.Fail(domain.Forbidden, "slot.protected", "%s is protected: what is live there changes by a promotion that reviewers approve. Request one on the page of the version (…/promotions/new)", e.Name)
+// Open refuses to move a slot of a protected environment by any act but those that package promotion knows. The message
+// says where to ask for it: for a version of a model, of number 0 if it is about none.
+func (e Environment) Open(model string, number int64) error {
+	if !e.Protected {
+		return nil
 	}
-	return nil
+	return domain.Fail(domain.Forbidden, "slot.protected",
+		"%s is protected: what is live there changes by a promotion that reviewers approve. Request it at %s", e.Name, RequestPath(e.Name, model, number))
 }
 
-// WasLive reports whether history, the newest first, has version as what was live.
-func WasLive(history []Change, version string) bool {
-	return slices.ContainsFunc(history, func(c Change) bool { return c.To.ID == version })
+// RequestPath is the page, below the server's address, on which to ask for a version in an environment.
+func RequestPath(environment, model string, number int64) string {
+	q := url.Values{"to": {environment}, "model": {model}}
+	if number > 0 {
+		q.Set("version", strconv.FormatInt(number, 10))
+	}
+	return "/promotions/new?" + q.Encode()
 }
