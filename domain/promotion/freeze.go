@@ -22,7 +22,7 @@ const (
 	firstYear   = 2000                                             // in which a freeze may begin
 	lastYear    = 2200                                             // and end
 	maxSteps    = 100                                              // freezes that follow each other without a gap, looking for the end
-	maxLooked   = 100_000                                          // occurrences looked at for that
+	maxLooked   = 30_000                                           // occurrences looked at for that
 	localTime   = "2006-01-02T15:04"
 	day         = 24 * time.Hour
 )
@@ -37,6 +37,12 @@ type window struct {
 	rule   rrule.ROption
 	repeat bool
 	long   time.Duration
+
+	next  func() (time.Time, bool) // further starts, nil after the last
+	last  time.Time                // the start that came last
+	spans [][2]time.Time           // occurrences that have not ended
+
+	looked int // at how many occurrences
 }
 
 // Frozen reports whether a freeze is in force at now: of those that are, the one that ends last, and the instant at which
@@ -48,45 +54,54 @@ func (p Policy) Frozen(now time.Time) (f Freeze, until time.Time, frozen bool) {
 		if err != nil {
 			return f, time.Time{}, true
 		}
+		if w.repeat {
+			w.next = w.near(floating(now.In(w.zone)).Add(-w.long - 2*day))
+		}
 		windows[i] = w
 	}
-	budget := maxLooked
-	for i, w := range windows {
-		looked := maxLooked // whether it is in force now does not depend on the others
-		if end, in := w.covers(now, &looked); in && end.After(until) {
+	for i := range windows {
+		if end, in := windows[i].covers(now); in && end.After(until) {
 			f, until, frozen = p.Freezes[i], end, true
 		}
 	}
 	for range maxSteps {
-		further := until
-		for _, w := range windows {
-			if end, in := w.covers(until, &budget); in && end.After(further) {
+		further, looked := until, 0
+		for i := range windows {
+			if end, in := windows[i].covers(until); in && end.After(further) {
 				further = end
 			}
+			looked += windows[i].looked
 		}
-		if further.Equal(until) && budget > 0 {
+		if further.Equal(until) {
 			return f, until, frozen
+		}
+		if looked > maxLooked {
+			break
 		}
 		until = further
 	}
 	return f, time.Time{}, frozen
 }
 
-// covers reports whether t lies in w, and where what it lies in ends.
-func (w *window) covers(t time.Time, budget *int) (end time.Time, in bool) {
+// covers reports whether t lies in w, and where what it lies in ends. It is asked with ever later instants.
+func (w *window) covers(t time.Time) (end time.Time, in bool) {
 	if !w.repeat {
 		return w.until, !t.Before(w.from) && t.Before(w.until)
 	}
-	next := w.near(floating(t.In(w.zone)).Add(-w.long - 2*day))
-	for *budget > 0 {
-		start, ok := next()
-		*budget--
-		at := resolve(start, w.zone)
-		if !ok || at.After(t) && start.Sub(floating(t.In(w.zone))) > day { // local times may run back by some hours
+	for soon := floating(t.In(w.zone)).Add(day); w.next != nil && !w.last.After(soon); { // clocks that go back make local times run ahead by some hours
+		start, ok := w.next()
+		if !ok {
+			w.next = nil
 			break
 		}
-		if e := w.end(start); !t.Before(at) && t.Before(e) && e.After(end) {
-			end, in = e, true
+		w.last = start
+		w.looked++
+		w.spans = append(w.spans, [2]time.Time{resolve(start, w.zone), w.end(start)})
+	}
+	w.spans = slices.DeleteFunc(w.spans, func(s [2]time.Time) bool { return !t.Before(s[1]) })
+	for _, s := range w.spans {
+		if !t.Before(s[0]) && s[1].After(end) {
+			end, in = s[1], true
 		}
 	}
 	return end, in
