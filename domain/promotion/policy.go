@@ -128,6 +128,10 @@ type Result struct {
 	Numbers map[string]float64 `json:"numbers,omitempty"` // value, limit, live, margin …; finite
 	Inputs  map[string]string  `json:"inputs,omitempty"`  // digests of what was looked at: "dataset", "card", "scan", "policy" …
 
+	// Where a waiver stands in: what the gate said, and the waiver. Reason, Args and Numbers are still those of the gate.
+	Was    Verdict `json:"was,omitempty"`
+	Waiver *Waiver `json:"waiver,omitempty"`
+
 	ExpiresAt int64 `json:"-"` // 0 = never
 }
 
