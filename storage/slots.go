@@ -95,6 +95,17 @@ func (t *Tx) SlotsOf(ctx context.Context, workspace string, most int) ([]slot.Sl
 		 WHERE e.workspace_id = $1 AND s.generation > 0 ORDER BY s.asset_id, e.rank LIMIT $2`, workspace, most)
 }
 
+// SlotsOfEnvironment lists the slots of an environment by asset.
+func (t *Tx) SlotsOfEnvironment(ctx context.Context, environment string) ([]slot.Slot, error) {
+	return list(ctx, t, scanSlot, `SELECT `+slotCols+` FROM slots s WHERE s.environment_id = $1 ORDER BY s.asset_id`, environment)
+}
+
+// AliasesNamed counts the models of a workspace that have an alias.
+func (t *Tx) AliasesNamed(ctx context.Context, workspace, alias string) (int64, error) {
+	return one(ctx, t, column[int64], `
+		SELECT COUNT(*) FROM registered_models m JOIN model_aliases a ON a.model_id = m.id WHERE m.workspace_id = $1 AND a.alias = $2`, workspace, alias)
+}
+
 // CountSlots counts the slots of an environment in which something is or was live, or that a promotion is for.
 func (t *Tx) CountSlots(ctx context.Context, environment string) (int64, error) {
 	return one(ctx, t, column[int64], `SELECT COUNT(*) FROM slots WHERE environment_id = $1`, environment)

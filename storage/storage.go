@@ -14,6 +14,7 @@ import (
 	"github.com/slipway-ml/slipway/domain"
 	"github.com/slipway-ml/slipway/domain/access"
 	"github.com/slipway-ml/slipway/domain/event"
+	"github.com/slipway-ml/slipway/domain/promotion"
 	"github.com/slipway-ml/slipway/migrations"
 	"github.com/slipway-ml/slipway/storage/sqldb"
 )
@@ -110,6 +111,9 @@ func (db *DB) Write(ctx context.Context, g access.Grant, fn func(*Tx) error) err
 			return err
 		}
 		if err := asked(g); err != nil {
+			return err
+		}
+		if err := promotion.React(ctx, t, g, t.events, t.now); err != nil {
 			return err
 		}
 		return t.flush(ctx, g)

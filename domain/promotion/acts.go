@@ -16,7 +16,7 @@ import (
 
 // Limits of what people write, in characters.
 const (
-	maxText     = 20_000
+	maxWritten  = 20_000
 	maxIncident = 200
 	minWaiver   = 20 // of the reason for a waiver
 )
@@ -24,8 +24,8 @@ const (
 func text(what, s string, least int) (string, error) {
 	s = strings.TrimSpace(s)
 	switch n := utf8.RuneCountInString(s); {
-	case n > maxText:
-		return s, domain.Fail(domain.Invalid, "promotion.text_long", "the %s has more than %d characters", word(what), maxText)
+	case n > maxWritten:
+		return s, domain.Fail(domain.Invalid, "promotion.text_long", "the %s has more than %d characters", word(what), maxWritten)
 	case n == 0 && least > 0:
 		return s, domain.Fail(domain.Invalid, "promotion.text_empty", "the %s is missing: those who decide will read it", word(what))
 	case n < least:

@@ -128,7 +128,7 @@ func abort(ctx context.Context, tx Tx, g access.Grant, r Request, s slot.Slot, w
 			return r, err
 		}
 	}
-	return end(ctx, tx, g, r, Failed, why, now)
+	return end(ctx, tx, g, r, Aborted, why, now)
 }
 
 func notOperator() error {

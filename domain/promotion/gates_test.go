@@ -85,7 +85,9 @@ func TestGates(t *testing.T) {
 
 		{"card", Gate{Kind: CardGate}, nil, Passed, "card_complete", "2", 0},
 		{"no card", Gate{Kind: CardGate}, func(f *Facts) { f.Candidate.Card = CardFacts{} }, Failed, "card_missing", "", 0},
-		{"open sections", Gate{Kind: CardGate}, func(f *Facts) { f.Candidate.Card.Sections = map[string]bool{"use": false, "data": false, "overview": true} }, Failed, "card_sections", "data, use", 0},
+		{"open sections", Gate{Kind: CardGate}, func(f *Facts) {
+			f.Candidate.Card.Sections = map[string]bool{"use": false, "data": false, "overview": true}
+		}, Failed, "card_sections", "data, use", 0},
 		{"another section", Gate{Kind: CardGate, Sections: []string{"overview"}}, func(f *Facts) { f.Candidate.Card.Sections["use"] = false }, Passed, "card_complete", "1", 0},
 		{"a section that nobody asked for", Gate{Kind: CardGate, Sections: []string{"overview", "fairness"}}, nil, Failed, "card_unasked", "fairness", 0},
 		{"old card", Gate{Kind: CardGate, TTL: 100_000}, nil, Waiting, "card_expired", "", 0},

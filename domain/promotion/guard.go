@@ -81,7 +81,7 @@ func Executable(s Situation, by caller) (out []Unmet) {
 	if !ok {
 		missing := 0
 		for _, rule := range states {
-			missing += max(0, rule.Need-rule.Have)
+			missing += rule.Missing
 		}
 		need(false, "quorum", missing)
 	}
@@ -129,7 +129,7 @@ func (s *Situation) state() (State, string) {
 	case s.Env.Protected && !s.Candidate.Verifiable:
 		return Blocked, "unverifiable"
 	}
-	switch Worst(s.Results) {
+	switch Sum(s.Results) {
 	case Failed, Errored, Inconclusive:
 		return Blocked, "gates"
 	case Waiting:

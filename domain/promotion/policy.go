@@ -1,6 +1,7 @@
 package promotion
 
 import (
+	"slices"
 	"time"
 
 	"github.com/slipway-ml/slipway/domain/access"
@@ -24,6 +25,9 @@ type Policy struct {
 	DebtHours   int      `json:"debt_hours,omitempty"`   // after it, until somebody has looked at what was done
 	NeverWaived []string `json:"never_waived,omitempty"` // gates, by their ids
 }
+
+// Binds reports whether nobody can waive a gate.
+func (p Policy) Binds(gate string) bool { return slices.Contains(p.NeverWaived, gate) }
 
 // GateKind names a sort of gate.
 type GateKind string
@@ -159,6 +163,7 @@ type Version struct {
 	Licence           string
 	Verifiable        bool
 	Revoked           bool
+	Deleted           bool
 	Signature         bool
 	Commit            string
 	CreatedAt         int64

@@ -34,7 +34,7 @@ const (
 	Scheduled  State = "scheduled" // approved; a freeze, a date, another release or an environment before it is in the way
 	Executing  State = "executing" // it holds the slot
 	Completed  State = "completed"
-	Failed     State = "failed" // it was being carried out and was stopped
+	Aborted    State = "failed" // it was being carried out and was stopped
 	Cancelled  State = "cancelled"
 	Expired    State = "expired"
 	Rejected   State = "rejected"
@@ -42,12 +42,12 @@ const (
 )
 
 // States lists all states in the order above.
-var States = []State{Draft, Checking, Blocked, InReview, Approved, Scheduled, Executing, Completed, Failed, Cancelled, Expired, Rejected, Superseded}
+var States = []State{Draft, Checking, Blocked, InReview, Approved, Scheduled, Executing, Completed, Aborted, Cancelled, Expired, Rejected, Superseded}
 
 // Ended reports whether a request in s never changes again.
 func (s State) Ended() bool {
 	switch s {
-	case Completed, Failed, Cancelled, Expired, Rejected, Superseded:
+	case Completed, Aborted, Cancelled, Expired, Rejected, Superseded:
 		return true
 	}
 	return false
@@ -157,6 +157,17 @@ func Standing(all []Review) (out []Review) {
 	return out
 }
 
+// Query chooses requests of a workspace; what is empty does not count.
+type Query struct {
+	Open        bool
+	State       State
+	Asset       string // id
+	Environment string // id
+	Author      string // id
+	Below       int64  // only smaller numbers; 0 = from the newest
+	Most        int
+}
+
 // Note is a line of the story of a request: what happened, or what somebody said of it.
 type Note struct {
 	ID        string
@@ -226,6 +237,8 @@ type Tx interface {
 	WasLive(ctx context.Context, slot, version string) (slot.Change, error)
 	SlotHistory(ctx context.Context, slot string, below int64, most int) ([]slot.Change, error) // newest first
 	CountSlots(ctx context.Context, environment string) (int64, error)
+	SlotsOfEnvironment(ctx context.Context, environment string) ([]slot.Slot, error)
+	AliasesNamed(ctx context.Context, workspace, alias string) (int64, error) // in how many models there is one
 	AddEnvironment(ctx context.Context, e slot.Environment) error
 	SaveEnvironment(ctx context.Context, e slot.Environment) error
 	DeleteEnvironment(ctx context.Context, id string) error

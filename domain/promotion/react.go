@@ -52,6 +52,10 @@ func touchedBy(ctx context.Context, tx Tx, e event.Event) ([]Request, error) {
 			return nil, err
 		}
 		return tx.OpenPromotionsOfAsset(ctx, v.ModelID)
+	case "promotion.executing", "promotion.failed": // the slot was taken, or is free again
+		data, _ := e.Data.(map[string]any)
+		asset, _ := data["asset"].(string)
+		return tx.OpenPromotionsOfAsset(ctx, asset)
 	case "check.reported":
 		data, _ := e.Data.(map[string]any)
 		workspace, _ := data["workspace"].(string)

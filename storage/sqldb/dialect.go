@@ -87,6 +87,14 @@ func (db *DB) Shared(table string) string {
 	return ""
 }
 
+// Joined is an aggregate of texts with a separator between them.
+func (db *DB) Joined(column, separator string) string {
+	if db.Engine == Postgres {
+		return "STRING_AGG(" + column + ", '" + separator + "')"
+	}
+	return "GROUP_CONCAT(" + column + ", '" + separator + "')"
+}
+
 func init() { // the driver takes functions for connections opened later, so before any
 	for name, fold := range map[string]bool{"slipway_like": false, "slipway_ilike": true} {
 		sqlite.MustRegisterDeterministicScalarFunction(name, 2, func(_ *sqlite.FunctionContext, args []driver.Value) (driver.Value, error) {
