@@ -14,7 +14,7 @@ generate:
 
 # Builds the parts of the chart library that our charts use; static/echarts names them and the versions.
 charts:
-	cd static/echarts && npm ci --no-audit --no-fund --silent && npx esbuild charts.js --bundle --minify --format=iife --global-name=echarts --target=es2022 --legal-comments=inline --log-level=warning --outfile=../js/echarts.min.js
+	cd static/echarts && npm ci --no-audit --no-fund --silent && npx esbuild charts.js --bundle --minify --format=iife --target=es2022 --legal-comments=inline --log-level=warning --outfile=../js/echarts.min.js
 
 test:
 	./.ci/test

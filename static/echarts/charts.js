@@ -11,4 +11,4 @@ use([
   CanvasRenderer,
 ]);
 
-export { init, connect, getInstanceByDom, graphic };
+window.echarts = { init, connect, getInstanceByDom, graphic };
