@@ -217,8 +217,9 @@ func single(t *types.Type) bool {
 	case types.BoolKind, types.IntKind, types.UintKind, types.DoubleKind, types.StringKind, types.BytesKind,
 		types.TimestampKind, types.DurationKind, types.NullTypeKind, types.TypeKind:
 		return true
+	default:
+		return false
 	}
-	return false
 }
 
 // celAST reads text in a world.
