@@ -2,12 +2,15 @@ package promotion
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"time"
 	"unicode/utf8"
 
 	"cel.dev/cel-go/cel"
+	"cel.dev/cel-go/common/ast"
+	"cel.dev/cel-go/common/operators"
 	"cel.dev/cel-go/common/types"
 
 	"github.com/slipway-ml/slipway/domain/stats"
@@ -155,6 +158,9 @@ func compile(text string) (x expression, err error) {
 	if !checked.OutputType().IsExactType(cel.BoolType) {
 		return x, celError{1, 1, "expected a condition, which is true or false (bool), found " + checked.OutputType().String()}
 	}
+	if at := wholesale(checked.NativeRep()); at != nil {
+		return x, *at
+	}
 	run, err := celAST(celRuns, text)
 	if err != nil {
 		return x, err
@@ -176,15 +182,55 @@ func compile(text string) (x expression, err error) {
 	return x, nil
 }
 
+// wholesale finds where an expression compares more than single values. The library takes that for a few steps, however
+// much there is to compare.
+func wholesale(a *ast.AST) (at *celError) {
+	ast.PostOrderVisit(a.Expr(), ast.NewExprVisitor(func(e ast.Expr) {
+		if e.Kind() != ast.CallKind || at != nil {
+			return
+		}
+		call := e.AsCall()
+		null := slices.ContainsFunc(call.Args(), func(arg ast.Expr) bool {
+			return arg.Kind() == ast.LiteralKind && arg.AsLiteral() == types.NullValue
+		})
+		compared := call.Args()
+		switch call.FunctionName() {
+		case operators.In:
+			compared = compared[:1] // with what a list or a map holds
+		case operators.Equals, operators.NotEquals:
+		default:
+			return
+		}
+		for _, arg := range compared {
+			if t := a.GetType(arg.ID()); !null && !single(t) {
+				where := a.SourceInfo().GetStartLocation(e.ID())
+				at = &celError{max(1, where.Line()), max(1, where.Column()+1), "compare single values, not a whole " + cel.FormatCELType(t)}
+			}
+		}
+	}))
+	return at
+}
+
+// single reports whether a value of type t has no parts.
+func single(t *types.Type) bool {
+	switch t.Kind() {
+	case types.BoolKind, types.IntKind, types.UintKind, types.DoubleKind, types.StringKind, types.BytesKind,
+		types.TimestampKind, types.DurationKind, types.NullTypeKind, types.TypeKind:
+		return true
+	default:
+		return false
+	}
+}
+
 // celAST reads text in a world.
 func celAST(world func() (*cel.Env, error), text string) (*cel.Ast, error) {
 	env, err := world()
 	if err != nil {
 		return nil, err
 	}
-	ast, issues := env.Compile(text)
+	read, issues := env.Compile(text)
 	if issues.Err() == nil {
-		return ast, nil
+		return read, nil
 	}
 	if all := issues.Errors(); len(all) > 0 {
 		at := all[0].Location

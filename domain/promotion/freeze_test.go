@@ -6,6 +6,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+	"github.com/teambition/rrule-go"
+	"pgregory.net/rapid"
+
 	"github.com/slipway-ml/slipway/domain"
 )
 
@@ -227,4 +231,38 @@ func TestFrozenIsBounded(t *testing.T) {
 	if took > 5*time.Second {
 		t.Errorf("took %s", took)
 	}
+}
+
+// Going on from a later period gives what going on from the beginning gives.
+func TestRulesGoOnFromLaterPeriods(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		part := func(name string, values ...string) string {
+			if v := rapid.SampledFrom(append(values, "", "")).Draw(t, name); v != "" {
+				return ";" + name + "=" + v
+			}
+			return ""
+		}
+		freq := rapid.SampledFrom([]string{"DAILY", "WEEKLY", "MONTHLY", "YEARLY"}).Draw(t, "freq")
+		text := "FREQ=" + freq + part("INTERVAL", "1", "2", "3", "7", "13") + part("WKST", "SU", "WE") + part("BYHOUR", "9", "0,23") + part("BYMINUTE", "15") +
+			part("BYMONTH", "2", "1,6,12") + part("BYMONTHDAY", "-1", "31", "29", "1,15") + part("BYDAY", "MO", "FR,SU") + part("UNTIL", "20110301T000000", "20130101T000000Z")
+		if freq == "MONTHLY" || freq == "YEARLY" {
+			text += part("BYSETPOS", "1", "-1")
+		}
+		start := time.Date(2010, time.Month(rapid.IntRange(1, 12).Draw(t, "month")), rapid.IntRange(1, 31).Draw(t, "day"), 18, 30, 0, 0, time.UTC)
+		o, why := readRule(text, start, time.UTC)
+		if why != "" {
+			t.Fatalf("%s: %s", text, why)
+		}
+		from := start.AddDate(0, 0, rapid.IntRange(-10, 2500).Draw(t, "later"))
+		list := func(o rrule.ROption) []time.Time {
+			r, err := rrule.NewRRule(o)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return r.Between(from, from.AddDate(3, 0, 0), true)
+		}
+		if diff := cmp.Diff(list(o), list(ahead(o, from))); diff != "" {
+			t.Fatalf("%s from %s on (-all/+ahead):\n%s", text, from, diff)
+		}
+	})
 }

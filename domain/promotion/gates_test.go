@@ -131,7 +131,7 @@ func TestGates(t *testing.T) {
 		{"false", expr("candidate.metrics.auc > 0.7"), nil, Failed, "cel_false", "", 0},
 		{"a message", Gate{Kind: CELGate, Expr: "false", Message: "ask risk"}, nil, Failed, "cel_message", "ask risk", 0},
 		{"whole numbers compare", expr("candidate.metrics.auc < 1"), nil, Passed, "cel_true", "", 0},
-		{"all names", expr("request.author == 'ben' && request.revision == 1 && env.name == 'production' && env.rank >= 3 && candidate.params.depth == '6' && candidate.tags['team'] == 'growth' && candidate.card.sections.overview && candidate.scan.verdict == 'clean' && now > candidate.created_at"), nil, Passed, "cel_true", "", 0},
+		{"all names", expr("live.commit == '' && live != null && candidate.kind in ['predictive', 'agent'] && request.author == 'ben' && request.revision == 1 && env.name == 'production' && env.rank >= 3 && candidate.params.depth == '6' && candidate.tags['team'] == 'growth' && candidate.card.sections.overview && candidate.scan.verdict == 'clean' && now > candidate.created_at"), nil, Passed, "cel_true", "", 0},
 		{"time that passed", expr("now - candidate.created_at == duration('200s')"), nil, Passed, "cel_true", "", 0},
 		{"missing key", expr("candidate.metrics.f1 > 0.5"), nil, Errored, "cel_error", "no such key: f1", 0},
 		{"asked for", expr("!('f1' in candidate.metrics) || candidate.metrics.f1 > 0.5"), nil, Passed, "cel_true", "", 0},
@@ -141,7 +141,7 @@ func TestGates(t *testing.T) {
 		{"nothing live is null", expr("live == null || live.metrics.auc < 1.0"), func(f *Facts) { f.Live = nil }, Passed, "cel_true", "", 0},
 		{"a field of null", expr("live.commit != 'x'"), func(f *Facts) { f.Live = nil }, Errored, "cel_error", "", 0},
 		{"a field of null denied", expr("!live.revoked"), func(f *Facts) { f.Live = nil }, Errored, "cel_error", "", 0},
-		{"a field of null asked for", expr("!has(live.commit)"), func(f *Facts) { f.Live = nil }, Errored, "cel_error", "", 0},
+		{"a field of null asked for", expr("!has(live.metrics.auc)"), func(f *Facts) { f.Live = nil }, Errored, "cel_error", "", 0},
 		{"a field of a field of null", expr("live.card.digest != 'x'"), func(f *Facts) { f.Live = nil }, Errored, "cel_error", "", 0},
 		{"not before a gate that is not there", expr("evidence['quality'].verdict == 'passed'"), nil, Errored, "cel_error", "no such key: quality", 0},
 		{"not clean", expr("1 + 1"), nil, Errored, "cel_error", "bool", 0},
@@ -183,7 +183,9 @@ func separate(args []any) (out []any) {
 func TestNumbersAndInputs(t *testing.T) {
 	got := Policy{Gates: []Gate{
 		{ID: "m", Kind: MetricGate, Metric: "auc", Op: ">=", Limit: number(.5), LiveMargin: number(.2)},
-		{ID: "c", Kind: CardGate}, {ID: "s", Kind: ScanGate, Worst: "clean"}, {ID: "k", Kind: ChecksGate, Checks: []string{"ci"}},
+		{ID: "c", Kind: CardGate},
+		{ID: "s", Kind: ScanGate, Worst: "clean"},
+		{ID: "k", Kind: ChecksGate, Checks: []string{"ci"}},
 		{ID: "e", Kind: CELGate, Expr: "evidence.m.verdict == 'passed' && evidence.m.numbers.value == 0.7 && evidence.size() == 4"},
 	}}.Evaluate(facts())
 	if Sum(got) != Passed {
@@ -191,7 +193,9 @@ func TestNumbersAndInputs(t *testing.T) {
 	}
 	want := []Result{
 		{Numbers: map[string]float64{"value": .7, "limit": .5, "live": .8, "margin": .2}, Inputs: map[string]string{"dataset": "h1", "live": "d6"}},
-		{Inputs: map[string]string{"card": "c7"}}, {Inputs: map[string]string{"scan": "s7"}}, {Inputs: map[string]string{"candidate": "d7"}},
+		{Inputs: map[string]string{"card": "c7"}},
+		{Inputs: map[string]string{"scan": "s7"}},
+		{Inputs: map[string]string{"candidate": "d7"}},
 		{Inputs: map[string]string{"candidate": "d7", "live": "d6"}},
 	}
 	for i := range want {
@@ -234,13 +238,19 @@ func TestExpressionsAreBounded(t *testing.T) {
 		"broken regex":    "'a'.matches('(')",
 		"bytes":           "\x00\xff\xfe",
 		"unclosed string": "'" + strings.Repeat("\\", 3999),
-		"recursion":       "candidate == candidate && " + nest("all", "candidate == candidate", 6),
+		"wholes":          nest("all", "candidate == candidate", 6),
+		"lists of wholes": nest("all", "[candidate] != []", 6),
+		"maps of wholes":  nest("all", "candidate in {'a': candidate}", 6),
+		"hidden wholes":   nest("all", "dyn(candidate) == dyn(candidate)", 6),
+		"wholes in lists": nest("all", "candidate.params == candidate.params && candidate.measured == candidate.measured", 6),
+		"whole maps":      nest("all", "candidate.params == candidate.params", 6),
+		"chosen wholes":   nest("all", "(true ? candidate : candidate) == candidate", 6),
 	} {
 		began := time.Now()
 		_, err := Policy{Gates: []Gate{{ID: "g", Kind: CELGate, Expr: e}}}.Clean()
 		r := Policy{Gates: []Gate{{ID: "g", Kind: CELGate, Expr: e}}}.Evaluate(f)[0]
 		took := time.Since(began)
-		if r.Verdict != Errored && !(about == "doubling" && r.Verdict == Failed) {
+		if r.Verdict != Errored && (r.Verdict != Failed || !contains(about, "regex")) { // which may be finished in time
 			t.Errorf("%s: %+v (%v)", about, r, err)
 		}
 		if took > 5*time.Second {
@@ -254,17 +264,29 @@ func TestWaive(t *testing.T) {
 	p := Policy{NeverWaived: []string{"scan"}}
 	results := []Result{
 		{Gate: "quality", Verdict: Failed, Reason: "metric_limit", Args: []any{"auc"}, ExpiresAt: 7},
-		{Gate: "scan", Verdict: Failed}, {Gate: "card", Verdict: Waiting}, {Gate: "ci", Verdict: Errored},
-		{Gate: "cel", Verdict: Inconclusive}, {Gate: "fine", Verdict: Passed},
+		{Gate: "scan", Verdict: Failed},
+		{Gate: "card", Verdict: Waiting},
+		{Gate: "ci", Verdict: Errored},
+		{Gate: "cel", Verdict: Inconclusive},
+		{Gate: "fine", Verdict: Passed},
 	}
 	before := slices.Clone(results)
 	got := p.Waive(results, []Waiver{
-		{"quality", "ada", "old", 50}, {"quality", "ada", "short", 150}, {"quality", "ben", "long", 200}, {"quality", "cem", "middle", 170},
-		{"scan", "ada", "never", 0}, {"card", "ada", "over", 100}, {"ci", "ada", "for ever", 0}, {"cel", "ada", "soon", 101}, {"fine", "ada", "needless", 0}, {"other", "ada", "nothing", 0},
+		{"quality", "ada", "old", 50},
+		{"quality", "ada", "short", 150},
+		{"quality", "ben", "long", 200},
+		{"quality", "cem", "middle", 170},
+		{"scan", "ada", "never", 0},
+		{"card", "ada", "over", 100},
+		{"ci", "ada", "for ever", 0},
+		{"cel", "ada", "soon", 101},
+		{"fine", "ada", "needless", 0},
+		{"other", "ada", "nothing", 0},
 	}, 100)
 	want := []Result{
 		{Gate: "quality", Verdict: Waived, Reason: "metric_limit", Args: []any{"auc"}, Was: Failed, Waiver: &Waiver{"quality", "ben", "long", 200}, ExpiresAt: 200},
-		{Gate: "scan", Verdict: Failed}, {Gate: "card", Verdict: Waiting},
+		{Gate: "scan", Verdict: Failed},
+		{Gate: "card", Verdict: Waiting},
 		{Gate: "ci", Verdict: Waived, Was: Errored, Waiver: &Waiver{"ci", "ada", "for ever", 0}},
 		{Gate: "cel", Verdict: Waived, Was: Inconclusive, Waiver: &Waiver{"cel", "ada", "soon", 101}, ExpiresAt: 101},
 		{Gate: "fine", Verdict: Passed},
@@ -282,8 +304,14 @@ func TestSum(t *testing.T) {
 		all  []Verdict
 		want Verdict
 	}{
-		{nil, Passed}, {[]Verdict{Passed, Waived}, Passed}, {[]Verdict{Passed, Waiting}, Waiting}, {[]Verdict{Waiting, Failed, Waiting}, Failed},
-		{[]Verdict{Inconclusive, Passed}, Failed}, {[]Verdict{Waiting, Errored}, Failed}, {[]Verdict{"odd"}, Failed}, {[]Verdict{""}, Failed},
+		{nil, Passed},
+		{[]Verdict{Passed, Waived}, Passed},
+		{[]Verdict{Passed, Waiting}, Waiting},
+		{[]Verdict{Waiting, Failed, Waiting}, Failed},
+		{[]Verdict{Inconclusive, Passed}, Failed},
+		{[]Verdict{Waiting, Errored}, Failed},
+		{[]Verdict{"odd"}, Failed},
+		{[]Verdict{""}, Failed},
 	} {
 		var results []Result
 		for _, v := range c.all {
@@ -299,7 +327,8 @@ func TestSum(t *testing.T) {
 func TestEvidence(t *testing.T) {
 	p := Policy{Gates: []Gate{
 		{ID: "m", Kind: MetricGate, Metric: "auc", Op: ">=", LiveMargin: number(.2), TTL: 1_000_000},
-		{ID: "s", Kind: ScanGate, Worst: "notice", TTL: 1_000_000}, {ID: "k", Kind: ChecksGate, Checks: []string{"ci"}, TTL: 1_000_000},
+		{ID: "s", Kind: ScanGate, Worst: "notice", TTL: 1_000_000},
+		{ID: "k", Kind: ChecksGate, Checks: []string{"ci"}, TTL: 1_000_000},
 		{ID: "e", Kind: CELGate, Expr: "candidate.tags.all(k, candidate.params[k] != '')"}, // which missing key it names is chance
 	}}
 	digest := func(change func(f *Facts), waivers ...Waiver) string {

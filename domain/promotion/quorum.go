@@ -60,19 +60,21 @@ func (p Policy) Eligible(x Person, who People) bool {
 // Quorum says of each rule how far those who approved meet it, and whether all are met. Each of them counts once,
 // wherever that serves best; what is lacking is lacking in the later rules.
 func (p Policy) Quorum(approved []Person, who People) (states []RuleState, ok bool) {
-	counted := p.assign(approved, who)
 	ok = true
-	for i, r := range p.Rules {
-		s := RuleState{Name: r.Name, Need: max(0, r.Count)}
-		for at, rule := range counted {
-			if rule == i {
-				s.By = append(s.By, approved[at].ID)
-			}
+	for _, r := range p.Rules {
+		states = append(states, RuleState{Name: r.Name, Need: max(0, r.Count)})
+	}
+	ruleOf := p.assign(approved, who)
+	for at, x := range approved {
+		if rule := ruleOf[at]; rule >= 0 {
+			states[rule].By = append(states[rule].By, x.ID)
 		}
+	}
+	for i := range states {
+		s := &states[i]
 		s.Have = len(s.By)
 		s.Missing = s.Need - s.Have
 		ok = ok && s.Missing == 0
-		states = append(states, s)
 	}
 	return states, ok
 }
@@ -162,9 +164,9 @@ func (p Policy) lacking(states []RuleState, author bool) error {
 		name = strings.Join(p.Rules[i].whom(), ", ")
 	}
 	if author {
-		return domain.Fail(domain.Conflict, "policy.few_with_author", "the rule %q asks for %d people, and %d would be missing whenever one of those who may approve is the author: let more people review, or ask for fewer", name, s.Need, s.Missing)
+		return domain.Fail(domain.Conflict, "policy.few_with_author", "the rule %q asks for %d approvals, and when one of those who could give them is the author, %d cannot be given: let more people review, or ask for fewer", name, s.Need, s.Missing)
 	}
-	return domain.Fail(domain.Conflict, "policy.few", "the rule %q asks for %d people, and %d of them are missing: let more people review, or ask for fewer", name, s.Need, s.Missing)
+	return domain.Fail(domain.Conflict, "policy.few", "the rule %q asks for %d approvals, and %d cannot be given, as too few people may: let more people review, or ask for fewer", name, s.Need, s.Missing)
 }
 
 // whom lists who is eligible, for a message.

@@ -167,13 +167,13 @@ func TestCanBeMet(t *testing.T) {
 		words string
 	}{
 		{"no rules", nil, nil, "", ""},
-		{"nobody", []Rule{oneReviewer}, nil, "policy.few", `the rule "review" asks for 1 people, and 1 of them are missing`},
+		{"nobody", []Rule{oneReviewer}, nil, "policy.few", `the rule "review" asks for 1 approvals, and 1 cannot be given`},
 		{"a reviewer never proposes", []Rule{oneReviewer}, []Person{person("ada", access.Reviewer)}, "", ""},
-		{"the only admin may be the author", []Rule{admins}, []Person{person("ada", access.Admin)}, "policy.few_with_author", `the rule "admins" asks for 1 people, and 1 would be missing`},
+		{"the only admin may be the author", []Rule{admins}, []Person{person("ada", access.Admin)}, "policy.few_with_author", `the rule "admins" asks for 1 approvals, and when one of those who could give them is the author, 1`},
 		{"a rule without a name", []Rule{unnamed}, []Person{person("ada", access.Admin)}, "policy.few_with_author", `the rule "admin" asks`},
 		{"two admins", []Rule{admins}, []Person{person("ada", access.Admin), person("ben", access.Admin)}, "", ""},
 		{"one for both rules", []Rule{oneReviewer, oneOfRisk}, []Person{person("ada", access.Reviewer, "risk")}, "policy.few", `the rule "risk"`},
-		{"one has left", []Rule{two}, []Person{person("ada", access.Reviewer), {ID: "ben", Role: access.Reviewer}}, "policy.few", "asks for 2 people, and 1 of them"},
+		{"one has left", []Rule{two}, []Person{person("ada", access.Reviewer), {ID: "ben", Role: access.Reviewer}}, "policy.few", "asks for 2 approvals, and 1 cannot"},
 		{"an editor in the team does not help", []Rule{oneOfRisk}, []Person{person("ada", access.Editor, "risk")}, "policy.few", ""},
 		{"the author takes one of the two", []Rule{admins, oneOfRisk}, []Person{person("ada", access.Admin), person("ben", access.Admin, "risk")}, "policy.few_with_author", ""},
 		{"a third helps", []Rule{admins, oneOfRisk}, []Person{person("ada", access.Admin), person("ben", access.Admin, "risk"), person("cem", access.Reviewer, "risk")}, "", ""},
