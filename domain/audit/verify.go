@@ -46,8 +46,8 @@ type Fault struct {
 	Reason Reason
 }
 
-// Error implements error.
-func (f *Fault) Error() string {
+// String says it in English.
+func (f *Fault) String() string {
 	return fmt.Sprintf("chain %s: the first bad line has the number %d: %s", f.Chain, f.Seq, why[f.Reason])
 }
 
