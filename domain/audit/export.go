@@ -7,6 +7,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strconv"
+	"strings"
+	"time"
 
 	"github.com/slipway-ml/slipway/domain/canonical"
 )
@@ -82,4 +85,72 @@ func VerifyExport(r io.Reader, checkpoints ...Head) (out Report, err error) {
 		out.Chains = append(out.Chains, covered)
 	}
 	return out, nil
+}
+
+// Erased stands in place of a text that is not there.
+const Erased = "(erased)"
+
+// Told are the facts of e with the texts that are there in place of their commitments.
+func (e Exported) Told() []Fact {
+	facts, err := e.Saying()
+	if err != nil {
+		return nil
+	}
+	known := map[string]string{}
+	for _, t := range e.Texts {
+		known[t.Commitment] = t.Value
+	}
+	for i := range facts {
+		facts[i].Data = told(facts[i].Data, known)
+	}
+	return facts
+}
+
+func told(v any, known map[string]string) any {
+	switch v := v.(type) {
+	case map[string]any:
+		if c, ok := v["sealed"].(string); ok && len(v) == 2 && v["of"] != nil {
+			if text, there := known[c]; there {
+				return text
+			}
+			return Erased
+		}
+		for k, x := range v {
+			v[k] = told(x, known)
+		}
+	case []any:
+		for i, x := range v {
+			v[i] = told(x, known)
+		}
+	}
+	return v
+}
+
+// Address is where the request of e came from, "" where that is not known.
+func (e Exported) Address() string {
+	for _, t := range e.Texts {
+		if t.Commitment == e.Source.Text {
+			return t.Value
+		}
+	}
+	if e.Source.Text != "" {
+		return Erased
+	}
+	return ""
+}
+
+// Columns are the names of the cells of Row.
+var Columns = []string{"chain", "seq", "time", "actor", "name", "token", "action", "objects", "facts", "request_id", "address", "prev", "hash"}
+
+// Row is e for a spreadsheet; name is what the actor is called.
+func (e Exported) Row(name string) []string {
+	facts, err := Canonical(e.Told())
+	if err != nil {
+		facts = e.Facts
+	}
+	at := time.UnixMilli(e.At).UTC().Format("2006-01-02T15:04:05.000Z07:00")
+	return []string{
+		e.Chain, strconv.FormatInt(e.Seq, 10), at, e.Actor, name, e.Token, e.Action, strings.Join(e.Objects, " "), string(facts),
+		e.RequestID, e.Address(), e.Prev, e.Hash,
+	}
 }
