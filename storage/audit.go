@@ -18,7 +18,7 @@ import (
 func (t *Tx) record(ctx context.Context, g access.Grant) error {
 	a, from := g.Actor(), g.Origin()
 	by := a.ID
-	if by == "" && len(t.events) > 0 { // who signs in is nobody yet: what is known of them is their account's
+	if by == "" && len(t.events) > 0 { // who signs in is nobody yet: the account is who acts
 		by = t.events[0].Subject
 	}
 	facts, texts := audit.Record(t.events, by)
@@ -36,7 +36,7 @@ func (t *Tx) record(ctx context.Context, g access.Grant) error {
 		return nil
 	}
 	return t.line(ctx, audit.Line{
-		Chain: audit.ChainOf(g.Perm(), g.Workspace()), At: t.now.UnixMilli(), Actor: a.ID, Token: a.Token,
+		Chain: audit.ChainOf(g.Perm(), g.Workspace()), At: t.now.UnixMilli(), Actor: by, Token: a.Token,
 		Action: g.Perm().Name, RequestID: from.RequestID,
 	}, facts, texts, from.Address, by)
 }
@@ -360,6 +360,7 @@ func (t *Tx) carry(ctx context.Context) (int, error) {
 		if by == "" && len(o.facts) > 0 {
 			by = o.facts[0].Subject
 		}
+		o.line.Actor = by
 		facts, texts := audit.Record(personal(o.facts), by)
 		if err := t.line(ctx, o.line, facts, texts, o.address, by); err != nil {
 			return 0, err
