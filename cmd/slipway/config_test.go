@@ -116,7 +116,7 @@ func TestConfigRefused(t *testing.T) {
 		{"a file that is missing", []string{"SLIPWAY_DB_FILE=" + missing}, "SLIPWAY_DB_FILE: open " + missing},
 		{"a level that is none", []string{"SLIPWAY_LOG_LEVEL=loud"}, "--log-level must be one of"},
 		{"a missing configuration", []string{"SLIPWAY_CONFIG=" + missing}, missing},
-		{"an unknown name in the file", file(`{"adrr": "x"}`), `unknown setting "adrr": the settings are addr, base-url,`},
+		{"an unknown name in the file", file(`{"adrr": "x"}`), `unknown setting "adrr": the settings are addr, audit-key-file,`},
 		{"a variable's name in the file", file(`{"SLIPWAY_ADDR": "x"}`), `unknown setting "SLIPWAY_ADDR"`},
 		{"a file that names another", file(`{"config": "x"}`), `unknown setting "config"`},
 		{"a number in the file", file(`{"addr": 5000}`), `the setting "addr" must be a text`},

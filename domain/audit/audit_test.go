@@ -18,7 +18,7 @@ func chain(t testing.TB, name string, n int) (lines []audit.Line, texts [][]audi
 	prev, seq := "", int64(0)
 	for i := range n {
 		facts, sealed := audit.Record([]event.Event{{Kind: "version.revoked", Subject: fmt.Sprint("v", i), Data: map[string]any{
-			"model": "scorer", "version": fmt.Sprint(i), "reason": event.Text{Value: "it leaks"}, "more": []any{event.Text{Value: "ada", Of: "u2"}},
+			"model": "scorer", "version": fmt.Sprint(i), "reason": event.Text{Value: "it leaks"}, "then": []any{event.Text{Value: "ada", Of: "u2"}},
 		}}}, "u1")
 		text, err := audit.Canonical(facts)
 		if err != nil {

@@ -136,8 +136,8 @@ func seal(v any, actor string, texts *[]Text) any {
 		return Sealed{t.Commitment, t.Subject}
 	case map[string]any:
 		out := make(map[string]any, len(v))
-		for k, x := range v {
-			out[k] = seal(x, actor, texts)
+		for _, k := range slices.Sorted(maps.Keys(v)) {
+			out[k] = seal(v[k], actor, texts)
 		}
 		return out
 	case []any:

@@ -58,13 +58,15 @@ func newAuditing(r *route.Request) (a auditing, err error) {
 	default:
 		return a, domain.Fail(domain.NotFound, "not_found", "not found in workspace %s", r.Grant.Workspace())
 	}
-	a.query.From = a.day(r, a.filter.From, 0)
-	a.query.To = a.day(r, a.filter.To, 1) // that day too
+	a.query.From = a.day(r, &a.filter.From, 0)
+	a.query.To = a.day(r, &a.filter.To, 1) // that day too
 	return a, nil
 }
 
-// day is the instant at which the day after so many others begins where the reader is, 0 for none.
-func (a *auditing) day(r *route.Request, text string, after int) int64 {
+// day is the instant at which, where the reader is, the day begins that comes so many days after the one in field; 0 for none.
+// What is no day is said, and not kept: no browser shows it in the field.
+func (a *auditing) day(r *route.Request, field *string, after int) int64 {
+	text := *field
 	if text == "" {
 		return 0
 	}
@@ -75,6 +77,7 @@ func (a *auditing) day(r *route.Request, text string, after int) int64 {
 	t, err := time.ParseInLocation(time.DateOnly, text, zone)
 	if err != nil {
 		a.problem = i18n.T(r.Ctx(), "audit.bad_date", domain.Short(text))
+		*field = ""
 		return 0
 	}
 	return t.AddDate(0, 0, after).UnixMilli()
