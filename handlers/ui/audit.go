@@ -240,12 +240,15 @@ func showAuditLine(r *route.Request) error {
 	}
 	l := found.Lines[0]
 	e := a.with(r, found, l)
-	facts, err := json.MarshalIndent(e.Told(), "", "  ")
-	if err != nil {
+	var facts strings.Builder
+	j := json.NewEncoder(&facts)
+	j.SetEscapeHTML(false)
+	j.SetIndent("", "  ")
+	if err := j.Encode(e.Told()); err != nil {
 		return err
 	}
 	v := page.Line{
-		Row: auditRow(r, e, names), Filter: a.filter, ActorID: l.Actor, Token: l.Token, Request: l.RequestID, Objects: l.Objects, Facts: string(facts),
+		Row: auditRow(r, e, names), Filter: a.filter, ActorID: l.Actor, Token: l.Token, Request: l.RequestID, Objects: l.Objects, Facts: facts.String(),
 		Hash: l.Hash, Prev: l.Prev, Earlier: seq > 1, Later: seq < head.Seq,
 	}
 	if may(r, access.AuditServer) {

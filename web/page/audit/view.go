@@ -164,8 +164,12 @@ func (r Row) objects() (out []Told) {
 }
 
 func (t Told) name() string {
-	if t.Name != "" {
+	const id, short = 32, 8
+	switch {
+	case t.Name != "":
 		return t.Name
+	case len(t.Subject) == id:
+		return t.Subject[:short] + "…"
 	}
 	return t.Subject
 }
@@ -181,7 +185,6 @@ func (l Line) facts(ctx context.Context) []component.Fact {
 		{Label: i18n.T(ctx, "audit.actor"), Text: l.Actor},
 		{Label: i18n.T(ctx, "audit.actor_id"), Text: l.ActorID, Mono: true},
 		{Label: i18n.T(ctx, "audit.token"), Text: l.Token, Mono: true},
-		{Label: i18n.T(ctx, "audit.permission"), Text: l.Action, Mono: true},
 		{Label: i18n.T(ctx, "audit.request"), Text: l.Request, Mono: true},
 		{Label: i18n.T(ctx, "audit.address"), Text: l.Address},
 		{Label: i18n.T(ctx, "audit.objects"), Text: strings.Join(l.Objects, ", ")},
