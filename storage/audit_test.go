@@ -495,3 +495,31 @@ var tamperings = []tampering{
 		return []string{`INSERT INTO audit_objects (chain, object, seq) VALUES ('` + workspaceChain + `', 'x', ` + strconv.FormatInt(seq, 10) + `)`}, seq
 	}},
 }
+
+// What a line costs beside the same write without one, and what its verification takes.
+func BenchmarkAudit(b *testing.B) {
+	for _, engine := range []string{"sqlite", "postgres"} {
+		b.Run(engine, func(b *testing.B) {
+			db := storagetest.Open(b)
+			if engine == "postgres" {
+				db = storagetest.OpenPostgres(b)
+			}
+			for _, p := range []access.Perm{access.RunWrite, access.ModelRevoke} {
+				b.Run(map[bool]string{true: "with a line", false: "without"}[p.Audited], func(b *testing.B) {
+					for i := range b.N {
+						if err := act(b, db, "ada", p, strconv.Itoa(i)); err != nil {
+							b.Fatal(err)
+						}
+					}
+				})
+			}
+			b.Run("verify", func(b *testing.B) {
+				var lines int64
+				for b.Loop() {
+					lines = verified(b, db).Chains[0].Lines
+				}
+				b.ReportMetric(float64(b.Elapsed().Microseconds())/float64(b.N)/float64(lines), "µs/line")
+			})
+		})
+	}
+}
