@@ -6,7 +6,6 @@ import (
 	"crypto/rand"
 	"database/sql"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -42,7 +41,10 @@ func Open(ctx context.Context, dsn string) (*DB, error) {
 
 // Migrate brings the schema up to this program and reports the versions before and after.
 func (db *DB) Migrate(ctx context.Context) (from, to int64, err error) {
-	return db.sql.Migrate(ctx, migrations.FS)
+	if from, to, err = db.sql.Migrate(ctx, migrations.FS); err != nil {
+		return from, to, err
+	}
+	return from, to, db.carry(ctx)
 }
 
 // UpToDate reports whether the schema is the one this program needs.
@@ -116,7 +118,7 @@ func (db *DB) Write(ctx context.Context, g access.Grant, fn func(*Tx) error) err
 		if err := promotion.React(ctx, t, g, t.events, t.now); err != nil {
 			return err
 		}
-		return t.flush(ctx, g)
+		return t.record(ctx, g)
 	}); err != nil {
 		return err
 	}
@@ -154,38 +156,6 @@ func (t *Tx) Now() time.Time { return t.now }
 func (t *Tx) Emit(_ context.Context, e event.Event) error {
 	t.events = append(t.events, e)
 	return nil
-}
-
-func (t *Tx) flush(ctx context.Context, g access.Grant) error {
-	type fact struct {
-		Kind    string `json:"kind"`
-		Subject string `json:"subject"`
-		Data    any    `json:"data,omitempty"`
-	}
-	facts := []fact{}
-	for _, e := range t.events {
-		data, err := json.Marshal(e.Data)
-		if err != nil {
-			return err
-		}
-		if err := t.exec(ctx, `INSERT INTO outbox (id, at, kind, subject, data) VALUES ($1, $2, $3, $4, $5)`,
-			NewID(t.now), t.now.UnixMilli(), e.Kind, e.Subject, string(data)); err != nil {
-			return err
-		}
-		facts = append(facts, fact{e.Kind, e.Subject, e.Data})
-	}
-	if !g.Perm().Audited || len(facts) == 0 { // an audited act that changed nothing is no fact
-		return nil
-	}
-	list, err := json.Marshal(facts)
-	if err != nil {
-		return err
-	}
-	a, from := g.Actor(), g.Origin()
-	return t.exec(ctx, `
-		INSERT INTO audit_log (id, at, workspace_id, actor, token, permission, facts, request_id, address)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
-		NewID(t.now), t.now.UnixMilli(), g.Workspace(), a.ID, a.Token, g.Perm().Name, string(list), from.RequestID, from.Address)
 }
 
 // NewID makes an id that sorts by the time it was made (UUIDv7, RFC 9562, without its dashes).

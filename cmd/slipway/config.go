@@ -39,7 +39,7 @@ type settings map[string]string
 // names of the settings and whether the variable NAME_FILE may name a file that holds one.
 func knownSettings() map[string]bool {
 	known := map[string]bool{}
-	for _, of := range []any{place{}, serving{}} {
+	for _, of := range []any{place{}, serving{}, signing{}} {
 		t := reflect.TypeOf(of)
 		for i := range t.NumField() {
 			name := t.Field(i).Tag.Get("name")
@@ -172,6 +172,7 @@ type configCmd struct {
 type configPrintCmd struct {
 	place
 	serving
+	signing
 }
 
 func (c configPrintCmd) Run(s streams) error {
@@ -180,7 +181,7 @@ func (c configPrintCmd) Run(s streams) error {
 	e.SetEscapeHTML(false)
 	return e.Encode(map[string]string{
 		"data": c.Data, "db": redact(c.DB), "config": c.Config, "addr": c.Addr, "base-url": c.BaseURL,
-		"session-key-file": c.SessionKeyFile, "log-format": c.LogFormat, "log-level": c.LogLevel,
+		"session-key-file": c.SessionKeyFile, "audit-key-file": c.AuditKeyFile, "log-format": c.LogFormat, "log-level": c.LogLevel,
 		"stale-after": c.StaleAfter.String(),
 	})
 }

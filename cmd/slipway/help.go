@@ -18,12 +18,20 @@ var examples = map[string]string{
 	"backup":        `  slipway backup --data /var/lib/slipway slipway-$(date +%F).db`,
 	"verify":        `  slipway verify models --data /var/lib/slipway`,
 	"verify models": `  slipway verify models --data /var/lib/slipway`,
+	"audit": `  slipway audit verify --checkpoint yesterday.checkpoint
+  slipway audit export > audit.jsonl`,
+	"audit verify": `  slipway audit verify --checkpoint yesterday.checkpoint
+  slipway audit verify --from audit.jsonl --checkpoint yesterday.checkpoint --audit-key-file audit.pub`,
+	"audit export":     `  slipway audit export --chain workspace/default --format csv --texts > audit.csv`,
+	"audit checkpoint": `  slipway audit checkpoint --out $(date +%F).checkpoint`,
+	"audit key":        `  slipway audit key > audit.pub`,
 	"user": `  echo "$PASSWORD" | slipway user create ada --role admin --password-stdin
   slipway user list`,
 	"user create":  `  echo "$PASSWORD" | slipway user create ada --role editor --password-stdin`,
 	"user passwd":  `  echo "$PASSWORD" | slipway user passwd ada --password-stdin`,
 	"user disable": `  slipway user disable ada`,
 	"user enable":  `  slipway user enable ada`,
+	"user erase":   `  slipway user erase ada --yes`,
 	"user list":    `  slipway user list --data /var/lib/slipway`,
 	"token":        `  slipway token create --user ci --name nightly --scope write --expires 90d`,
 	"token create": `  export MLFLOW_TRACKING_TOKEN=$(slipway token create --user ada --name laptop --scope read --scope write --expires 90d)`,

@@ -31,6 +31,7 @@ type cli struct {
 	Migrate    migrateCmd    `cmd:"" help:"Bring the database schema up to this version, then exit. (serve does so by itself.)"`
 	Backup     backupCmd     `cmd:"" help:"Copy the SQLite database to a file, also while the server runs."`
 	Verify     verifyCmd     `cmd:"" help:"Check what is stored."`
+	Audit      auditCmd      `cmd:"" help:"Verify and export the audit log."`
 	User       userCmd       `cmd:"" help:"Make and manage accounts."`
 	Token      tokenCmd      `cmd:"" help:"Make API tokens."`
 	Config     configCmd     `cmd:"" help:"Show the configuration in force."`

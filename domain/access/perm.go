@@ -23,6 +23,7 @@ type Perm struct {
 	Name    string
 	Class   Class
 	Audited bool // every write under it leaves an audit line in the same transaction
+	Server  bool // what is written under it belongs to no workspace, nor does its line
 }
 
 // Public reports whether p needs no credentials at all.
@@ -72,17 +73,20 @@ var (
 
 	TrashPurge = Perm{Name: "trash.purge", Class: ClassAdmin, Audited: true} // delete for good what is in the trash
 
-	SessionOpen  = Perm{Name: "session.open", Class: ClassPublic, Audited: true}  // sign in, set up
-	SessionClose = Perm{Name: "session.close", Class: ClassPublic, Audited: true} // sign out
+	SessionOpen  = Perm{Name: "session.open", Class: ClassPublic, Audited: true, Server: true}  // sign in, set up
+	SessionClose = Perm{Name: "session.close", Class: ClassPublic, Audited: true, Server: true} // sign out
 
 	AccountRead  = Perm{Name: "account.read", Class: ClassSelf}
-	AccountWrite = Perm{Name: "account.write", Class: ClassSelf, Audited: true} // own password and tokens
+	AccountWrite = Perm{Name: "account.write", Class: ClassSelf, Audited: true, Server: true} // own password and tokens
 
 	UserRead  = Perm{Name: "user.read", Class: ClassAdmin}
-	UserWrite = Perm{Name: "user.write", Class: ClassAdmin, Audited: true}
+	UserWrite = Perm{Name: "user.write", Class: ClassAdmin, Audited: true, Server: true}
 
 	JobRead  = Perm{Name: "job.read", Class: ClassAdmin}
 	JobRetry = Perm{Name: "job.retry", Class: ClassAdmin, Audited: true}
+
+	AuditRead   = Perm{Name: "audit.read", Class: ClassRead}    // the workspace's chain
+	AuditServer = Perm{Name: "audit.server", Class: ClassAdmin} // the server's chain, and where requests came from
 
 	MetricsRead = Perm{Name: "metrics.read", Class: ClassAdmin} // the server's own metrics
 	Maintain    = Perm{Name: "maintain", Class: ClassAdmin}     // background work of the server itself

@@ -31,6 +31,9 @@ type User struct {
 // Actor is u as one who asks.
 func (u User) Actor() Actor { return Actor{ID: u.ID, Name: u.Name, Roles: u.Roles, Extras: u.Extras} }
 
+// text is the name of u for an event.
+func (u User) text() event.Text { return event.Text{Value: u.Name, Of: u.ID} }
+
 // Token is an API token. Its secret is shown once; the hash is stored.
 type Token struct {
 	ID, UserID, Name string
@@ -79,6 +82,9 @@ type Tx interface {
 	SaveUser(ctx context.Context, u User) error // name, hash, disabled
 	SetRole(ctx context.Context, user, workspace string, r Role) error
 	SetExtra(ctx context.Context, user, workspace string, x Extra) error
+	// EraseUser gives an account a name that says nothing, and deletes its password, tokens, sessions and memberships,
+	// and what the audit log keeps of its texts beside the chains.
+	EraseUser(ctx context.Context, id, name string) error
 	TokensOf(ctx context.Context, user string) ([]Token, error)
 	TokenByHash(ctx context.Context, hash string) (Token, error)
 	AddToken(ctx context.Context, t Token) error
@@ -160,7 +166,7 @@ func addUser(ctx context.Context, tx Tx, u User, workspace string, r Role) (User
 		return u, err
 	}
 	u.Roles = map[string]Role{workspace: r}
-	return u, tx.Emit(ctx, event.Event{Kind: "user.created", Subject: u.ID, Data: map[string]string{"name": u.Name, "role": string(r)}})
+	return u, tx.Emit(ctx, event.Event{Kind: "user.created", Subject: u.ID, Data: map[string]any{"name": u.text(), "role": string(r)}})
 }
 
 // Users lists all accounts with their roles.
@@ -190,7 +196,7 @@ func SetRole(ctx context.Context, tx Tx, g Grant, user string, r Role) error {
 	}
 	return tx.Emit(ctx, event.Event{
 		Kind: "user.role_changed", Subject: user,
-		Data: map[string]string{"name": u.Name, "from": string(u.Roles[g.Workspace()]), "to": string(r)},
+		Data: map[string]string{"from": string(u.Roles[g.Workspace()]), "to": string(r)},
 	})
 }
 
@@ -210,7 +216,7 @@ func SetExtra(ctx context.Context, tx Tx, g Grant, user string, x Extra) error {
 	if err := tx.SetExtra(ctx, user, g.Workspace(), x); err != nil {
 		return err
 	}
-	return tx.Emit(ctx, event.Event{Kind: "user.extra_changed", Subject: user, Data: map[string]any{"name": u.Name, "operator": x.Operator, "break_glass": x.BreakGlass}})
+	return tx.Emit(ctx, event.Event{Kind: "user.extra_changed", Subject: user, Data: map[string]any{"name": u.text(), "operator": x.Operator, "break_glass": x.BreakGlass}})
 }
 
 func notLastAdmin(ctx context.Context, tx Tx, workspace, user string) error {
@@ -250,7 +256,22 @@ func SetDisabled(ctx context.Context, tx Tx, g Grant, user string, disabled bool
 	if err := tx.SaveUser(ctx, u); err != nil {
 		return err
 	}
-	return tx.Emit(ctx, event.Event{Kind: kind, Subject: user, Data: map[string]string{"name": u.Name}})
+	return tx.Emit(ctx, event.Event{Kind: kind, Subject: user})
+}
+
+// EraseUser takes out whatever is known of a person: the account stays as a number that nobody can sign in with, so that what
+// it did still is somebody's. The name is free again. It cannot be undone.
+func EraseUser(ctx context.Context, tx Tx, g Grant, user string) error {
+	if err := g.Need(UserWrite, g.Workspace()); err != nil {
+		return err
+	}
+	if err := notLastAdmin(ctx, tx, g.Workspace(), user); err != nil {
+		return err
+	}
+	if err := tx.EraseUser(ctx, user, "erased-"+user); err != nil {
+		return err
+	}
+	return tx.Emit(ctx, event.Event{Kind: "user.erased", Subject: user})
 }
 
 // SetPassword gives an account a new password and ends its sessions, but the one that asks.
@@ -273,7 +294,7 @@ func SetPassword(ctx context.Context, tx Tx, g Grant, user, passwordHash string)
 	if err := tx.DeleteSessionsOf(ctx, user, g.Actor().Session); err != nil {
 		return err
 	}
-	return tx.Emit(ctx, event.Event{Kind: "user.password_changed", Subject: user, Data: map[string]string{"name": u.Name}})
+	return tx.Emit(ctx, event.Event{Kind: "user.password_changed", Subject: user})
 }
 
 // Account is one's own account with its tokens.
@@ -314,7 +335,7 @@ func CreateToken(ctx context.Context, tx Tx, g Grant, p Perm, t Token, secret st
 	if err := tx.AddToken(ctx, t); err != nil {
 		return t, err
 	}
-	return t, tx.Emit(ctx, event.Event{Kind: "token.created", Subject: t.ID, Data: map[string]any{"name": t.Name, "user": t.UserID, "scopes": t.Scopes}})
+	return t, tx.Emit(ctx, event.Event{Kind: "token.created", Subject: t.ID, Data: map[string]any{"name": event.Text{Value: t.Name, Of: t.UserID}, "user": t.UserID, "scopes": t.Scopes}})
 }
 
 // RevokeToken ends one of one's own tokens.
@@ -347,7 +368,7 @@ func OpenSession(ctx context.Context, tx Tx, g Grant, u User, id, before string,
 	}); err != nil {
 		return err
 	}
-	return tx.Emit(ctx, event.Event{Kind: "session.opened", Subject: u.ID, Data: map[string]string{"name": u.Name}})
+	return tx.Emit(ctx, event.Event{Kind: "session.opened", Subject: u.ID})
 }
 
 // CloseSession signs a browser out.

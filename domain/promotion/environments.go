@@ -198,7 +198,7 @@ func UnprotectEnvironment(ctx context.Context, tx Tx, g access.Grant, name, reas
 		return e, err
 	}
 	e.Protected = false
-	return e, changed(ctx, tx, g, e, map[string]any{"act": "unprotected", "reason": reason}, now)
+	return e, changed(ctx, tx, g, e, map[string]any{"act": "unprotected", "reason": event.Text{Value: reason}}, now)
 }
 
 // DeleteEnvironment forgets an environment that was never used.

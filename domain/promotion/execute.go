@@ -263,7 +263,7 @@ func BreakGlass(ctx context.Context, tx Tx, g access.Grant, number int64, incide
 		return r, err
 	}
 	if err := tx.Emit(ctx, event.Event{Kind: "bypass.used", Subject: r.ID, Data: map[string]any{
-		"number": r.Number, "environment": s.Env.Name, "incident": incident, "reason": reason, "severity": "high", "due_at": debt.DueAt,
+		"number": r.Number, "environment": s.Env.Name, "incident": event.Text{Value: incident}, "reason": event.Text{Value: reason}, "severity": "high", "due_at": debt.DueAt,
 	}}); err != nil {
 		return r, err
 	}

@@ -141,7 +141,7 @@ func Move(ctx context.Context, tx Tx, g access.Grant, env Environment, s Slot, t
 	}
 	return s, tx.Emit(ctx, event.Event{Kind: "slot.changed", Subject: s.ID, Data: map[string]any{
 		"environment": env.Name, "asset": s.AssetID, "kind": s.Kind, "generation": s.Generation, "cause": why.Cause,
-		"from": why.From.Number, "to": to.Number, "digest": to.Digest, "request": why.Request, "reason": why.Reason,
+		"from": why.From.Number, "to": to.Number, "digest": to.Digest, "request": why.Request, "reason": event.Text{Value: why.Reason},
 	}})
 }
 

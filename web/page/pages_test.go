@@ -16,6 +16,7 @@ import (
 	"github.com/slipway-ml/slipway/web/i18n"
 	"github.com/slipway-ml/slipway/web/layout"
 	"github.com/slipway-ml/slipway/web/page/account"
+	"github.com/slipway-ml/slipway/web/page/audit"
 	"github.com/slipway-ml/slipway/web/page/compare"
 	"github.com/slipway-ml/slipway/web/page/errors"
 	"github.com/slipway-ml/slipway/web/page/experiments"
@@ -133,6 +134,19 @@ func pages(ctx context.Context) map[string]templ.Component {
 		"jobs": jobs.List(jobs.View{State: "failed", Rows: []jobs.Row{
 			{ID: "1", Kind: "sweep", Key: hostile, State: "failed", Attempts: 3, Most: 3, Ordered: now, Over: now, By: hostile, Error: hostile}, {ID: "2", Kind: "scan", State: "queued", Next: now},
 		}}),
+		"audit": audit.List(audit.View{
+			Filter: audit.Filter{Chain: audit.ServerChain, Actor: hostile, Action: "run.delete", Object: hostile, From: hostile}, Actions: []string{"run.delete"}, Server: true, Problem: hostile,
+			Rows: []audit.Row{{Seq: 9, At: now, Actor: hostile, Action: "user.write", Told: []audit.Told{
+				{Kind: "version.revoked", Subject: "v", Name: hostile, Path: "/models/x", Data: map[string]any{"reason": hostile, "version": "1"}}, {Kind: hostile, Subject: hostile}, {Kind: "run.deleted", Subject: "r"}, {Kind: "run.deleted", Subject: "q"},
+			}}},
+			Pager: component.PagerProps{Shown: "1 line", Next: "/audit?token=x"}, Verdict: &audit.Verdict{Lines: 8, Seq: 9, Reason: "edited"},
+		}),
+		"audit/none":  audit.List(audit.View{Filter: audit.Filter{Actor: "a"}}),
+		"audit/empty": audit.List(audit.View{Verdict: &audit.Verdict{Lines: 1, Since: now, Until: now, Hash: "ab"}}),
+		"audit/line": audit.Details(audit.Line{
+			Row:     audit.Row{Seq: 9, At: now, Actor: hostile, Action: "user.write", Told: []audit.Told{{Kind: "user.created", Subject: "u", Name: hostile, Data: map[string]any{"name": hostile}}}},
+			ActorID: "u", Objects: []string{hostile}, Facts: hostile, Address: hostile, Hash: "ab", Earlier: true, Later: true,
+		}),
 		"jobs/empty": jobs.List(jobs.View{}),
 		"trash": trash.List(trash.View{
 			CanRestore: true, CanPurge: true, Purging: true, Counts: map[string]int64{"run": 2, "model": 1},
