@@ -101,6 +101,7 @@ CREATE INDEX promotions_open_slot ON promotions (slot_id) WHERE ended_at = 0;
 CREATE INDEX promotions_open_version ON promotions (version_id) WHERE ended_at = 0;
 CREATE INDEX promotions_open ON promotions (workspace_id, number) WHERE ended_at = 0;
 CREATE INDEX promotions_asset ON promotions (asset_id, number);
+CREATE INDEX promotions_approved ON promotions (submitted_at) WHERE ended_at = 0 AND state = 'approved';
 CREATE INDEX promotions_due ON promotions (due_at) WHERE ended_at = 0 AND due_at <> 0;
 
 CREATE TABLE promotion_reviews (

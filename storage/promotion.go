@@ -99,6 +99,11 @@ func (t *Tx) PromotionsDue(ctx context.Context, now int64, most int) ([]promotio
 		SELECT `+promotionCols+` FROM promotions p WHERE p.ended_at = 0 AND p.due_at <> 0 AND p.due_at <= $1 ORDER BY p.due_at LIMIT $2`, now, most)
 }
 
+// PromotionsApproved lists approved requests of all workspaces, the oldest first.
+func (t *Tx) PromotionsApproved(ctx context.Context, most int) ([]promotion.Request, error) {
+	return list(ctx, t, scanPromotion, `SELECT `+promotionCols+` FROM promotions p WHERE p.ended_at = 0 AND p.state = 'approved' ORDER BY p.submitted_at, p.id LIMIT $1`, most)
+}
+
 // Promotions lists requests of a workspace, the newest first; below is a number, 0 for the newest.
 func (t *Tx) Promotions(ctx context.Context, workspace string, q promotion.Query) ([]promotion.Request, error) {
 	w := &where{db: t.db}
@@ -283,4 +288,31 @@ func (t *Tx) SetTeamMember(ctx context.Context, team, user string, in bool) erro
 		return t.exec(ctx, `INSERT INTO team_members (team_id, user_id) VALUES ($1, $2) ON CONFLICT (team_id, user_id) DO NOTHING`, team, user)
 	}
 	return t.exec(ctx, `DELETE FROM team_members WHERE team_id = $1 AND user_id = $2`, team, user)
+}
+
+// PromotionsToReview lists what waits for the review of somebody.
+func (t *Tx) PromotionsToReview(ctx context.Context, workspace, user string, most int) ([]promotion.Request, error) {
+	return list(ctx, t, scanPromotion, `
+		SELECT `+promotionCols+` FROM promotions p
+		 WHERE p.workspace_id = $1 AND p.ended_at = 0 AND p.state = 'in_review' AND p.author <> $2 AND p.editor <> $2
+		   AND NOT EXISTS (SELECT 1 FROM promotion_reviews r WHERE r.promotion_id = p.id AND r.reviewer = $2 AND r.withdrawn_at = 0 AND r.revision = p.revision
+		           AND (r.decision <> 'approve' OR r.evidence = p.evidence_digest AND r.policy = p.policy_digest AND r.base_generation = p.base_generation))
+		 ORDER BY p.number LIMIT $3`, workspace, user, most)
+}
+
+// PromotionsToAct lists what waits for its author.
+func (t *Tx) PromotionsToAct(ctx context.Context, workspace, user string, most int) ([]promotion.Request, error) {
+	return list(ctx, t, scanPromotion, `
+		SELECT `+promotionCols+` FROM promotions p
+		 WHERE p.workspace_id = $1 AND p.ended_at = 0 AND p.author = $2 AND p.state IN ('draft', 'blocked', 'approved') ORDER BY p.number LIMIT $3`, workspace, user, most)
+}
+
+// LiveModels lists what is live where: of each slot that has or had something live, with the name of its model.
+func (t *Tx) LiveModels(ctx context.Context, workspace string, most int) ([]promotion.Live, error) {
+	return list(ctx, t, func(row scanner) (l promotion.Live, err error) {
+		s := &l.Slot
+		return l, row(&s.ID, &s.Workspace, &s.EnvironmentID, &s.Kind, &s.AssetID, &s.Generation, &s.Stable.ID, &s.Stable.Number, &s.Stable.Digest, &s.Active, &s.Since, &s.By,
+			&l.Model, &l.Environment, &l.Protected)
+	}, `SELECT `+slotCols+`, m.name, e.name, e.protected FROM environments e JOIN slots s ON s.environment_id = e.id JOIN registered_models m ON m.id = s.asset_id
+	     WHERE e.workspace_id = $1 AND s.generation > 0 AND m.deleted_at = 0 ORDER BY m.name, e.rank LIMIT $2`, workspace, most)
 }
