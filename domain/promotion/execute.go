@@ -3,6 +3,7 @@ package promotion
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -45,7 +46,15 @@ var sentences = map[string]string{
 }
 
 // String is the condition in English.
-func (u Unmet) String() string { return fmt.Sprintf(sentences[u.Key], u.Args...) }
+func (u Unmet) String() string {
+	args := slices.Clone(u.Args)
+	for i, a := range args {
+		if at, ok := a.(time.Time); ok {
+			args[i] = at.UTC().Format(time.RFC3339)
+		}
+	}
+	return fmt.Sprintf(sentences[u.Key], args...)
+}
 
 // Execute carries an approved request out: it looks at everything again, takes the slot, and makes the candidate live.
 func Execute(ctx context.Context, tx Tx, g access.Grant, number int64, now time.Time) (Request, error) {
@@ -192,6 +201,10 @@ func Rollback(ctx context.Context, tx Tx, g access.Grant, environment, asset, ve
 	}
 	return kinds[s.Kind].release(ctx, tx, g, env, s, to.ID, slot.Change{Cause: slot.RolledBack, Reason: reason}, now)
 }
+
+// Before is what was live before what is live now, and could be live again: the target of a rollback that names none. It is a
+// Conflict where there is none.
+func Before(ctx context.Context, tx Tx, s slot.Slot) (slot.Target, error) { return rollbackTarget(ctx, tx, s, "") }
 
 // rollbackTarget finds where a rollback goes.
 func rollbackTarget(ctx context.Context, tx Tx, s slot.Slot, version string) (slot.Target, error) {

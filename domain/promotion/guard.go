@@ -93,9 +93,9 @@ func Executable(s Situation, by caller) (out []Unmet) {
 	}
 	need(len(s.Lacking) == 0, "upstream", strings.Join(s.Lacking, ", "))
 	if s.isFrozen && on(freeze) {
-		need(false, "freeze", s.frozen.Name, s.until.UTC().Format(time.RFC3339))
+		need(false, "freeze", s.frozen.Name, s.until)
 	}
-	need(now >= r.NotBefore, "early", time.UnixMilli(r.NotBefore).UTC().Format(time.RFC3339))
+	need(now >= r.NotBefore, "early", time.UnixMilli(r.NotBefore))
 	for _, d := range s.Debts {
 		need(now < d.DueAt, "debt")
 	}

@@ -38,6 +38,7 @@ type Shell struct {
 	Zone      string         // the browser's own time zone, as far as it is known
 	TZ        *time.Location // in which times are shown; nil is UTC
 	Flash     Flash
+	Waiting   int // promotions that wait for the reader's review
 }
 
 // Flash is what the last action did, said once on the next page; without text there is none.
@@ -165,6 +166,7 @@ func navigation(s Shell) []group {
 		{"nav.start", []entry{{"home", "nav.home", "/", "house", "h"}}},
 		{"nav.build", []entry{{"experiments", "nav.experiments", "/experiments", "flask-conical", "e"}}},
 		{"nav.models", []entry{{"registry", "nav.registry", "/models", "package", "m"}}},
+		{"nav.release", []entry{{"promotions", "nav.promotions", "/promotions", "ship", "r"}}},
 		{"nav.govern", []entry{{"audit", "nav.audit", "/audit", "scroll-text", "l"}}},
 		{"nav.settings", settings},
 	}

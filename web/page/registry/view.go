@@ -205,6 +205,7 @@ type VersionView struct {
 	Moves    []MoveRow
 	CanWrite bool
 
+	CanPropose           bool
 	CanDelete, CanRevoke bool
 
 	Card CardTab
@@ -419,4 +420,9 @@ func importTone(c scan.Class) component.Tone {
 	case scan.Unknown, scan.Code:
 	}
 	return component.Warn
+}
+
+// promotePath is where to ask for this version to go live.
+func (v VersionView) promotePath() string {
+	return "/promotions/new?" + url.Values{"model": {v.Model}, "version": {number(v.Number)}}.Encode()
 }
