@@ -39,8 +39,8 @@ var promotionPages = []route.Route{
 	route.POST("/promotions/:number/execute", access.PromotionExecute, executePromotion),
 	route.POST("/promotions/:number/break-glass", access.PromotionBreak, breakGlass),
 	route.POST("/promotions/:number/debt", access.PromotionReview, closeDebt),
-	route.GET("/live", access.PromotionRead, showLive),
-	route.POST("/live/rollback", access.SlotRollback, rollBack),
+	route.GET("/slots", access.PromotionRead, showLive),
+	route.POST("/slots/rollback", access.SlotRollback, rollBack),
 }
 
 const (
@@ -776,5 +776,5 @@ func rollBack(r *route.Request) error {
 		return err
 	}
 	flash(r, "flash.rolled_back", strconv.FormatInt(s.Stable.Number, 10), form(r, "environment"))
-	return see(r, "/live")
+	return see(r, "/slots")
 }

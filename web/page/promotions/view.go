@@ -5,8 +5,8 @@
 //	POST /promotions               model, version, environment, reason
 //	GET  /promotions/:number
 //	POST /promotions/:number/…     submit, edit, cancel, decide, withdraw, waive, comment, execute, abort, break-glass, debt
-//	GET  /live                     at
-//	POST /live/rollback            environment, asset, version, generation, reason
+//	GET  /slots                    at
+//	POST /slots/rollback            environment, asset, version, generation, reason
 package promotions
 
 import (
