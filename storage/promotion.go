@@ -171,7 +171,9 @@ func (t *Tx) EndWaivers(ctx context.Context, promotion, gate string, at int64) e
 
 // AddNote writes a line of the story of a request.
 func (t *Tx) AddNote(ctx context.Context, n promotion.Note) error {
-	return t.exec(ctx, `INSERT INTO promotion_notes (id, promotion_id, at, author, kind, body) VALUES ($1, $2, $3, $4, $5, $6)`, n.ID, n.Promotion, n.At, n.By, n.Kind, n.Body)
+	return t.exec(ctx, `
+		INSERT INTO promotion_notes (id, promotion_id, seq, at, author, kind, body)
+		VALUES ($1, $2, (SELECT COALESCE(MAX(seq), 0) + 1 FROM promotion_notes WHERE promotion_id = $2), $3, $4, $5, $6)`, n.ID, n.Promotion, n.At, n.By, n.Kind, n.Body)
 }
 
 // Notes lists the last lines of the story of a request, the oldest first.
@@ -179,7 +181,7 @@ func (t *Tx) Notes(ctx context.Context, id string, most int) ([]promotion.Note, 
 	return list(ctx, t, func(row scanner) (n promotion.Note, err error) {
 		return n, row(&n.ID, &n.Promotion, &n.At, &n.By, &n.Kind, &n.Body)
 	}, `SELECT id, promotion_id, at, author, kind, body FROM (
-	      SELECT id, promotion_id, at, author, kind, body FROM promotion_notes WHERE promotion_id = $1 ORDER BY id DESC LIMIT $2) x ORDER BY id`, id, most)
+	      SELECT id, promotion_id, seq, at, author, kind, body FROM promotion_notes WHERE promotion_id = $1 ORDER BY seq DESC LIMIT $2) x ORDER BY seq, at`, id, most)
 }
 
 // LatestChecks lists the last status of each name that was reported for a digest.

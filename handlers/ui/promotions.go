@@ -641,7 +641,7 @@ func decidePromotion(r *route.Request) error {
 		_, err := promotion.Decide(r.Ctx(), tx, r.Grant, n, d, comment, seen, tx.Now())
 		return err
 	}, func(v *page.ShowView, text string) {
-		v.Decision, v.Comment, v.Error = string(d), comment, text
+		v.Comment, v.Error = comment, text
 		if !v.CanDecide {
 			v.Problem = text
 		}

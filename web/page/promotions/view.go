@@ -154,8 +154,7 @@ type ShowView struct {
 	Debt       bool
 	DebtDue    time.Time
 	Rollback   *RollbackForm
-	Decision   string // as chosen, with Comment and Error
-	Comment    string
+	Comment    string // as typed, with Error
 	Error      string
 	Problem    string // of another form, at the top
 }

@@ -388,7 +388,7 @@ func versionHead(v VersionView) templ.Component {
 			}
 		}
 		if v.CanPropose && v.RevokeReason == "" {
-			templ_7745c5c3_Err = component.LinkButton(component.ButtonProps{Label: i18n.T(ctx, "registry.promote"), Icon: "ship", Kind: "primary"}, v.promotePath()).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = component.LinkButton(component.ButtonProps{Label: i18n.T(ctx, "registry.promote"), Icon: "ship", Kind: "primary"}, promotePath(v.Model, v.Number)).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

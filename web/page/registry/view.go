@@ -93,6 +93,7 @@ type ModelView struct {
 	Moves         []MoveRow
 	MoreMoves     bool
 	CanWrite      bool
+	CanPropose    bool
 	CanDelete     bool
 	Form          AliasForm
 	RenameError   string
@@ -422,7 +423,7 @@ func importTone(c scan.Class) component.Tone {
 	return component.Warn
 }
 
-// promotePath is where to ask for this version to go live.
-func (v VersionView) promotePath() string {
-	return "/promotions/new?" + url.Values{"model": {v.Model}, "version": {number(v.Number)}}.Encode()
+// promotePath is where to ask for a version to go live.
+func promotePath(model string, n int64) string {
+	return "/promotions/new?" + url.Values{"model": {model}, "version": {number(n)}}.Encode()
 }
