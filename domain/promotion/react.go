@@ -16,6 +16,9 @@ func React(ctx context.Context, tx Tx, g access.Grant, events []event.Event, now
 	var order []string
 	for _, e := range events {
 		some, err := touchedBy(ctx, tx, e)
+		if domain.KindOf(err) == domain.NotFound { // what it was about is gone, and the requests with it
+			continue
+		}
 		if err != nil {
 			return err
 		}
