@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"mime/multipart"
 	"net/http"
 	"net/url"
@@ -307,9 +308,10 @@ func TestEveryAuditedWriteLeavesALine(t *testing.T) {
 			return f
 		},
 	}
-	elsewhere := []string{"POST /setup"}                                                          // below
-	shown := []string{"GET /model-versions/new", "GET /models/:name/versions/:version/card/edit"} // forms: they write nothing
-	last := func(path string) bool { return path == "/account/password" }                         // whoever signs in later does so with the old one
+	maps.Copy(known, newReleasing(t, s, func() string { m := name("m"); registered(t, s, m, 2); return m }).acts(ada, form))
+	elsewhere := []string{"POST /setup"}                                                                                 // below
+	shown := []string{"GET /promotions/new", "GET /model-versions/new", "GET /models/:name/versions/:version/card/edit"} // forms: they write nothing
+	last := func(path string) bool { return path == "/account/password" }                                                // whoever signs in later does so with the old one
 	routes := table(t)
 	slices.SortStableFunc(routes, func(a, b route.Route) int {
 		return map[bool]int{true: 1}[last(a.Path)] - map[bool]int{true: 1}[last(b.Path)]

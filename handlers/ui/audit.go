@@ -30,6 +30,7 @@ var auditPages = []route.Route{
 // Audited are the permissions whose acts are in the audit log.
 var Audited = []access.Perm{
 	access.ModelWrite, access.ModelDelete, access.ModelRevoke, access.ExperimentDelete, access.RunDelete, access.LoggedModelDelete, access.ArtifactDelete,
+	access.PromotionPropose, access.PromotionReview, access.PromotionComment, access.PromotionExecute, access.PromotionBreak, access.SlotRollback,
 	access.TrashPurge, access.JobRetry, access.UserWrite, access.AccountWrite, access.SessionOpen, access.SessionClose,
 }
 
