@@ -33,6 +33,8 @@ type world struct {
 	count int // models made so far
 	red   string
 	blue  string
+
+	prepared map[string]*sql.Stmt // the oracle's queries
 }
 
 // roles are what people are at first. Tom is in both teams, ann may break the glass, and root only configures.
@@ -57,7 +59,7 @@ func onSQLite(t *testing.T) *world {
 func newWorld(t *testing.T, dsn, driver, raw string) *world {
 	t.Helper()
 	ctx := t.Context()
-	w := &world{t: t, now: time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)}
+	w := &world{t: t, now: time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC), prepared: map[string]*sql.Stmt{}}
 	w.db = w.open(dsn)
 	if _, _, err := w.db.Migrate(ctx); err != nil {
 		t.Fatal(err)
@@ -222,6 +224,7 @@ func newMachine(w *world, honest bool, broken func(invariant, story string)) *ma
 	return m
 }
 
+// need says that an invariant is broken unless ok.
 func (m *machine) need(ok bool, invariant, format string, args ...any) {
 	if !ok {
 		m.broken(invariant, fmt.Sprintf(format, args...)+"\nafter: "+strings.Join(m.story, "\n       "))

@@ -50,7 +50,14 @@ type snap struct {
 }
 
 func (w *world) rows(q string, args ...any) (out []row) {
-	found, err := w.raw.QueryContext(context.Background(), q, args...)
+	ask, err := w.prepared[q], error(nil)
+	if ask == nil {
+		if ask, err = w.raw.PrepareContext(context.Background(), q); err != nil {
+			panic(err)
+		}
+		w.prepared[q] = ask
+	}
+	found, err := ask.QueryContext(context.Background(), args...)
 	if err != nil {
 		panic(err)
 	}
