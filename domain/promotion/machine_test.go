@@ -27,6 +27,7 @@ import (
 // world is a database with people in it, its raw tables, and a clock that goes on only when it is told to.
 type world struct {
 	t     testing.TB
+	dsn   string
 	db    *storage.DB
 	raw   *sql.DB
 	now   time.Time
@@ -59,7 +60,7 @@ func onSQLite(t *testing.T) *world {
 func newWorld(t *testing.T, dsn, driver, raw string) *world {
 	t.Helper()
 	ctx := t.Context()
-	w := &world{t: t, now: time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC), prepared: map[string]*sql.Stmt{}}
+	w := &world{t: t, dsn: dsn, now: time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC), prepared: map[string]*sql.Stmt{}}
 	w.db = w.open(dsn)
 	if _, _, err := w.db.Migrate(ctx); err != nil {
 		t.Fatal(err)
@@ -135,8 +136,8 @@ func write(db *storage.DB, who string, role access.Role, p access.Perm, fn act) 
 	return db.Write(ctx, g, func(tx *storage.Tx) error { return fn(ctx, tx, g) })
 }
 
-// fresh makes a model of three versions in a production that nothing protects, with everybody as they were at first.
-func (w *world) fresh() (model, asset string, versions []string) {
+// fresh makes a model of some versions in a production that nothing protects, with everybody as they were at first.
+func (w *world) fresh(of int64) (model, asset string, versions []string) {
 	w.count++
 	w.now = w.now.Truncate(time.Hour).Add(2 * time.Hour)
 	model = fmt.Sprintf("churn-%d", w.count)
@@ -163,7 +164,7 @@ func (w *world) fresh() (model, asset string, versions []string) {
 			return err
 		}
 		asset, versions = m.ID, nil
-		for n := int64(1); n <= 3; n++ {
+		for n := int64(1); n <= of; n++ {
 			v := registry.Version{
 				ID: tracking.NewID(), ModelID: m.ID, Workspace: m.Workspace, Number: n, Source: "x", Stage: registry.StageNone, Standing: registry.Pinned,
 				Digest: fmt.Sprintf("%032d%032d", w.count, n), Manifest: `{"files":[],"kind":"model"}`, CreatedAt: tx.Now().UnixMilli(), UpdatedAt: tx.Now().UnixMilli(), CreatedBy: "ed",
@@ -219,7 +220,7 @@ func (t *tally) add(o tally) {
 
 func newMachine(w *world, honest bool, broken func(invariant, story string)) *machine {
 	m := &machine{world: w, saw: map[string]facts{}, taken: map[string]taken{}, looks: map[string][]look{}, honest: honest, settled: true, broken: broken}
-	m.model, m.asset, m.versions = w.fresh()
+	m.model, m.asset, m.versions = w.fresh(3)
 	m.last = w.read(m.asset)
 	return m
 }
