@@ -152,6 +152,7 @@ func (w *world) fresh(of int64) (model, asset string, versions []string) {
 	for _, who := range people {
 		exec(`UPDATE memberships SET role = $1 WHERE user_id = $2 AND role <> $1`, string(roles[who]), who)
 	}
+	exec(`UPDATE model_versions SET broken = '' WHERE broken <> ''`)
 	exec(`DELETE FROM team_members`)
 	for _, m := range [][2]string{{w.red, "rita"}, {w.red, "tom"}, {w.blue, "rob"}, {w.blue, "tom"}} {
 		exec(`INSERT INTO team_members (team_id, user_id) VALUES ($1, $2)`, m[0], m[1])

@@ -113,7 +113,14 @@ func (w *world) read(asset string) snap {
 	s.reviews = grouped(w.rows(`SELECT x.* FROM promotion_reviews x JOIN promotions p ON p.id = x.promotion_id WHERE p.asset_id = $1 ORDER BY x.at, x.id`, asset), "promotion_id")
 	s.waivers = grouped(w.rows(`SELECT x.* FROM promotion_waivers x JOIN promotions p ON p.id = x.promotion_id WHERE p.asset_id = $1 ORDER BY x.at, x.id`, asset), "promotion_id")
 	s.checks = w.rows(`SELECT * FROM checks WHERE digest IN (SELECT digest FROM model_versions WHERE model_id = $1) ORDER BY at, id`, asset)
+	trashed := "0"
+	for _, r := range w.rows(`SELECT deleted_at FROM registered_models WHERE id = $1`, asset) {
+		trashed = r["deleted_at"]
+	}
 	for _, r := range w.rows(`SELECT * FROM model_versions WHERE model_id = $1`, asset) {
+		if trashed != "0" {
+			r["deleted_at"] = trashed
+		}
 		s.versions[r["id"]] = r
 	}
 	for _, r := range w.rows(`SELECT * FROM model_aliases WHERE model_id = $1`, asset) {
@@ -387,7 +394,7 @@ func (m *machine) check(was, is snap, by string) {
 			m.need(x.candidate == r["version_id"] && x.digest == r["digest"] && x.revision == r.n("revision"), "I7", "PR-%s is being carried out and became another", r["number"])
 		}
 		if r["state"] == "completed" {
-			m.completed(is, r)
+			m.completed(was, is, r, by)
 		}
 		if r["state"] == "executing" {
 			m.need(is.versions[r["version_id"]].n("revoked_at") == 0, "I11", "PR-%s is being carried out, and its version is revoked", r["number"])
@@ -425,6 +432,7 @@ func (m *machine) started(was snap, before, r row, by string) {
 	}
 	m.need(v != nil && v.n("revoked_at") == 0, "I3", "%s was started, and its version is revoked", name)
 	m.need(v != nil && v.n("deleted_at") == 0, "I3", "%s was started, and its version is deleted", name)
+	m.need(v == nil || v["broken"] == "" || env["protected"] == "0", "I3", "%s was started, and its bytes are not what they were", name)
 	m.need(there["active"] == "", "I5", "%s was started while %s held the slot", name, there["active"])
 	m.need(before.n("deadline") == 0 || was.now < before.n("deadline"), "deadline", "%s was started after its time", name)
 	m.need(was.owed(before) == "", "debt", "%s was started over an overdue debt", name)
@@ -445,11 +453,15 @@ func (m *machine) started(was snap, before, r row, by string) {
 }
 
 // completed looks at what became live with r.
-func (m *machine) completed(is snap, r row) {
+func (m *machine) completed(was, is snap, r row, by string) {
 	x, name := m.taken[r["id"]], "PR-"+r["number"]
 	m.completions++
 	all := is.changes[r["slot_id"]]
 	i := slices.IndexFunc(all, func(c row) bool { return c["promotion_id"] == r["id"] })
+	if v := was.versions[x.candidate]; v != nil && was.env(r["environment_id"])["protected"] == "1" {
+		m.need(v["broken"] == "", "I3", "%s completed, and its bytes are not what was approved", name)
+	}
+	m.need(r["incident"] != "" || by == r["author"] || was.people[by].role == "admin", "caller", "%s was completed by %s", name, by)
 	m.need(i >= 0, "I8", "%s completed, and the history does not know", name)
 	if i < 0 {
 		return
@@ -537,7 +549,7 @@ func (m *machine) screen(is snap) {
 			}
 		}
 		switch {
-		case v == nil || v.n("revoked_at") != 0 || v.n("deleted_at") != 0 || gates == "no":
+		case v == nil || v.n("revoked_at") != 0 || v.n("deleted_at") != 0 || v["broken"] != "" && env["protected"] == "1" || gates == "no":
 			want = "blocked"
 		case gates == "wait":
 			want = "checking"
