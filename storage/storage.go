@@ -54,6 +54,10 @@ func (db *DB) UpToDate(ctx context.Context) error { return db.sql.UpToDate(ctx, 
 // It is to be called once, before the first write.
 func (db *DB) OnCommit(fn func([]event.Event)) { db.committed = fn }
 
+// SetClock makes now the clock of every transaction, for tests of what time does. It is to be called once, before the
+// first write.
+func (db *DB) SetClock(now func() time.Time) { db.now = now }
+
 // FullSeries names series that have grown a long tail; CompactSeries shortens it.
 func (db *DB) FullSeries() <-chan int64 { return db.full }
 

@@ -51,13 +51,7 @@ func load(ctx context.Context, tx Tx, g access.Grant, p access.Perm, number int6
 	if err != nil {
 		return Situation{}, err
 	}
-	s, err := situation(ctx, tx, r, now)
-	if err != nil {
-		return s, err
-	}
-	// The slot is held now; somebody may have had it when the request was read.
-	s.Request, err = tx.Promotion(ctx, r.ID)
-	return s, err
+	return situation(ctx, tx, r, now)
 }
 
 // Look finds a request and all that decides about it, for a page.
@@ -313,6 +307,9 @@ func Decide(ctx context.Context, tx Tx, g access.Grant, number int64, d Decision
 		return r, domain.Fail(domain.Conflict, "promotion.stale", "%s is not what you looked at any more (%s): look again, then decide", r.Name(), domain.Word{Key: "promotion.stale." + stale, Text: stale})
 	}
 	review := Review{ID: newID(), Promotion: r.ID, By: me(g), Decision: d, Comment: comment, Binding: r.Binding(), At: now.UnixMilli()}
+	for _, said := range s.Reviews { // the last word stays the last, though clocks differ or go back
+		review.At = max(review.At, said.At+1)
+	}
 	if err := tx.AddReview(ctx, review); err != nil {
 		return r, err
 	}

@@ -94,6 +94,9 @@ func Complete(ctx context.Context, tx Tx, g access.Grant, number int64, now time
 	if err != nil {
 		return s.Request, err
 	}
+	if r := s.Request; !(caller{actor: g.Actor()}).mayCarry(r) {
+		return r, Refused(r, []Unmet{{Key: "caller"}})
+	}
 	return complete(ctx, tx, g, s, slot.Promoted, now)
 }
 
@@ -106,6 +109,8 @@ func complete(ctx context.Context, tx Tx, g access.Grant, s Situation, cause slo
 		return r, domain.Fail(domain.Conflict, "promotion.lost_slot", "%s does not hold %s any more: it was moved by somebody else", r.Name(), s.Env.Name)
 	case s.Candidate.Revoked && on(revocation), s.Candidate.Deleted:
 		return r, domain.Fail(domain.Conflict, "promotion.revoked_meanwhile", "version %d has been revoked or deleted meanwhile", r.Candidate.Number)
+	case s.Env.Protected && !s.Candidate.Verifiable:
+		return r, Refused(r, []Unmet{{"unverifiable", []any{r.Candidate.Number, s.Env.Name}}})
 	}
 	if _, err := kinds[r.Kind].release(ctx, tx, g, s.Env, s.Slot, r.Candidate.ID, slot.Change{Cause: cause, Request: r.ID, Reason: r.Reason}, now); err != nil {
 		return r, err
@@ -287,6 +292,26 @@ func BreakGlass(ctx context.Context, tx Tx, g access.Grant, number int64, incide
 	return complete(ctx, tx, g, s, slot.BrokeGlass, now)
 }
 
+// brokeGlass finds who carried r out in an emergency.
+func brokeGlass(ctx context.Context, tx Tx, r Request) (who string, err error) {
+	const portion = 1000
+	for below := int64(0); ; {
+		history, err := tx.SlotHistory(ctx, r.SlotID, below, portion)
+		if err != nil {
+			return "", err
+		}
+		for _, c := range history {
+			if c.Request == r.ID {
+				return c.By, nil
+			}
+			below = c.Generation
+		}
+		if len(history) < portion {
+			return "", domain.Fail(domain.Internal, "internal", "%s was carried out, and the history of its slot does not know", r.Name())
+		}
+	}
+}
+
 // CloseDebt says that somebody has looked at what was done in an emergency; whoever did it cannot.
 func CloseDebt(ctx context.Context, tx Tx, g access.Grant, number int64, comment string, now time.Time) (Debt, error) {
 	s, err := load(ctx, tx, g, access.PromotionReview, number, now)
@@ -300,7 +325,7 @@ func CloseDebt(ctx context.Context, tx Tx, g access.Grant, number int64, comment
 	if err != nil {
 		return d, err
 	}
-	change, err := tx.WasLive(ctx, s.Slot.ID, s.Request.Candidate.ID)
+	who, err := brokeGlass(ctx, tx, s.Request)
 	if err != nil {
 		return d, err
 	}
@@ -308,7 +333,7 @@ func CloseDebt(ctx context.Context, tx Tx, g access.Grant, number int64, comment
 	switch {
 	case d.ClosedAt != 0:
 		return d, domain.Fail(domain.Conflict, "promotion.debt_closed", "somebody has looked at it already")
-	case me(g) == s.Request.Author || me(g) == s.Request.Editor || me(g) == change.By:
+	case me(g) == s.Request.Author || me(g) == s.Request.Editor || me(g) == who:
 		return d, domain.Fail(domain.Forbidden, "promotion.own_debt", "you took part in it: somebody else looks at it")
 	case bad != nil:
 		return d, bad

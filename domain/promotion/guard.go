@@ -44,6 +44,11 @@ type caller struct {
 	glass bool // in an emergency: reviews, and the gates that may be waived, do not count
 }
 
+// mayCarry reports whether it is for the caller to carry r out.
+func (by caller) mayCarry(r Request) bool {
+	return by.actor.ID == r.Author || by.actor.Operates(r.Workspace)
+}
+
 // Executable lists what is in the way of carrying a request out, from the facts alone; none means it may be. It trusts
 // nothing that was recorded: what the approvals are bound to is compared with what is so now.
 func Executable(s Situation, by caller) (out []Unmet) {
@@ -68,8 +73,10 @@ func Executable(s Situation, by caller) (out []Unmet) {
 		passed := g.Verdict == Passed || g.Verdict == Waived
 		need(passed || by.glass && !s.Policy.Binds(g.Gate), "gate", g.Gate, domain.Word{Key: "verdict." + string(g.Verdict), Text: string(g.Verdict)})
 	}
-	may := by.actor.ID == r.Author || by.actor.Operates(r.Workspace)
-	need(may || by.glass, "caller")
+	need(by.mayCarry(r) || by.glass, "caller")
+	for _, d := range s.Debts { // an overdue one is in the way of another emergency, too
+		need(now < d.DueAt, "debt")
+	}
 	if by.glass {
 		return out
 	}
@@ -96,9 +103,6 @@ func Executable(s Situation, by caller) (out []Unmet) {
 		need(false, "freeze", s.frozen.Name, s.until)
 	}
 	need(now >= r.NotBefore, "early", time.UnixMilli(r.NotBefore))
-	for _, d := range s.Debts {
-		need(now < d.DueAt, "debt")
-	}
 	return out
 }
 

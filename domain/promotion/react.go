@@ -27,6 +27,11 @@ func React(ctx context.Context, tx Tx, g access.Grant, events []event.Event, now
 				touched[r.ID], order = r, append(order, r.ID)
 			}
 		}
+		if e.Kind == "slot.changed" {
+			if err := stopMoved(ctx, tx, g, e.Subject, now); err != nil {
+				return err
+			}
+		}
 		if e.Kind == "version.revoked" {
 			if err := stopRevoked(ctx, tx, g, some, e.Subject, now); err != nil {
 				return err
@@ -55,7 +60,9 @@ func touchedBy(ctx context.Context, tx Tx, e event.Event) ([]Request, error) {
 			return nil, err
 		}
 		return tx.OpenPromotionsOfAsset(ctx, v.ModelID)
-	case "promotion.executing", "promotion.failed": // the slot was taken, or is free again
+	case "model.deleted", "model.restored":
+		return tx.OpenPromotionsOfAsset(ctx, e.Subject)
+	case "promotion.executing", "promotion.failed", "promotion.debt_closed": // the slot was taken, or is free again
 		data, _ := e.Data.(map[string]any)
 		asset, _ := data["asset"].(string)
 		return tx.OpenPromotionsOfAsset(ctx, asset)
@@ -65,7 +72,7 @@ func touchedBy(ctx context.Context, tx Tx, e event.Event) ([]Request, error) {
 		return tx.OpenPromotionsOfDigest(ctx, workspace, e.Subject)
 	case "environment.changed":
 		return tx.OpenPromotionsOfEnvironment(ctx, e.Subject)
-	case "user.disabled", "user.enabled", "user.role_changed", "team.member_changed":
+	case "user.disabled", "user.enabled", "user.erased", "user.role_changed", "team.member_changed":
 		return tx.OpenPromotionsReviewedBy(ctx, e.Subject)
 	}
 	return nil, nil
@@ -97,16 +104,32 @@ func stopRevoked(ctx context.Context, tx Tx, g access.Grant, open []Request, ver
 	return nil
 }
 
+// stopMoved stops what was being carried out in a slot that somebody moved by hand meanwhile, which only one that nothing
+// protects any more lets them.
+func stopMoved(ctx context.Context, tx Tx, g access.Grant, id string, now time.Time) error {
+	s, err := tx.SlotByID(ctx, id)
+	if err != nil {
+		return err
+	}
+	open, err := tx.OpenPromotionsOfSlot(ctx, id)
+	if err != nil {
+		return err
+	}
+	for _, r := range open {
+		if r.State != Executing || s.Active == r.ID {
+			continue
+		}
+		if _, err := abort(ctx, tx, g, r, s, "", now); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // Settle reckons one request anew and saves it if it changed; the new state is told.
 func Settle(ctx context.Context, tx Tx, g access.Grant, r Request, now time.Time) (Request, error) {
 	s, err := situation(ctx, tx, r, now)
-	if domain.KindOf(err) == domain.NotFound { // the model or the version is gone for good, and the request with it
-		return r, nil
-	}
 	if err != nil {
-		return r, err
-	}
-	if s.Request, err = tx.Promotion(ctx, r.ID); err != nil {
 		return r, err
 	}
 	was := s.Request

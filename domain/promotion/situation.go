@@ -49,9 +49,13 @@ func modelVersion(ctx context.Context, tx Tx, id string) (Version, error) {
 	if err != nil {
 		return Version{}, err
 	}
+	named, err := tx.ModelByID(ctx, v.ModelID)
+	if err != nil {
+		return Version{}, err
+	}
 	out := Version{
 		ID: v.ID, Model: v.Model, Digest: v.Digest, Number: v.Number, CreatedAt: v.CreatedAt,
-		Verifiable: v.Verifiable() && v.Broken == "", Revoked: v.Revoked(), Deleted: v.Deleted(), Tags: map[string]string{},
+		Verifiable: v.Verifiable() && v.Broken == "", Revoked: v.Revoked(), Deleted: v.Deleted() || named.Deleted(), Tags: map[string]string{},
 	}
 	for _, t := range v.Tags {
 		out.Tags[t.Key] = t.Value
@@ -141,20 +145,29 @@ func situation(ctx context.Context, tx Tx, r Request, now time.Time) (Situation,
 	if !ok {
 		return s, domain.Fail(domain.Unsupported, "promotion.kind", "this server does not promote assets of the kind %s", r.Kind)
 	}
-	if _, err := kind.lock(ctx, tx, r.AssetID); err != nil {
+	if _, err := kind.lock(ctx, tx, r.AssetID); err != nil && domain.KindOf(err) != domain.NotFound { // deleted for good
 		return s, err
 	}
 	var err error
 	if s.Slot, err = tx.SlotByID(ctx, r.SlotID); err != nil {
 		return s, err
 	}
+	// The slot is held now; somebody may have had it when the request was read, and have changed it.
+	if s.Request, err = tx.Promotion(ctx, r.ID); err != nil {
+		return s, err
+	}
+	r = s.Request
 	if s.Env, err = tx.Environment(ctx, r.EnvironmentID); err != nil {
 		return s, err
 	}
 	if s.Policy, err = ParsePolicy(s.Env.Policy); err != nil {
 		return s, err
 	}
-	if s.Candidate, err = kind.version(ctx, tx, r.Candidate.ID); err != nil {
+	s.Candidate, err = kind.version(ctx, tx, r.Candidate.ID)
+	if domain.KindOf(err) == domain.NotFound { // deleted for good; the request can still be brought to an end
+		s.Candidate, err = Version{ID: r.Candidate.ID, Number: r.Candidate.Number, Digest: r.Candidate.Digest, Deleted: true}, nil
+	}
+	if err != nil {
 		return s, err
 	}
 	if s.Slot.Stable.ID != "" {
