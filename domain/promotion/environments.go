@@ -272,7 +272,7 @@ func SetTeamMember(ctx context.Context, tx TeamTx, g access.Grant, team, user st
 	if err := tx.SetTeamMember(ctx, t.ID, user, in); err != nil {
 		return err
 	}
-	return tx.Emit(ctx, event.Event{Kind: "team.member_changed", Subject: user, Data: map[string]any{"team": t.ID, "in": in}})
+	return tx.Emit(ctx, event.Event{Kind: "team.member_changed", Subject: user, Data: map[string]any{"team": t.ID, "team_name": t.Name, "in": in}})
 }
 
 // DeleteTeam forgets a team that no policy names.

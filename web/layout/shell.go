@@ -165,6 +165,7 @@ func navigation(s Shell) []group {
 		{"nav.start", []entry{{"home", "nav.home", "/", "house", "h"}}},
 		{"nav.build", []entry{{"experiments", "nav.experiments", "/experiments", "flask-conical", "e"}}},
 		{"nav.models", []entry{{"registry", "nav.registry", "/models", "package", "m"}}},
+		{"nav.release", []entry{{"environments", "nav.environments", "/environments", "layers", "i"}}},
 		{"nav.govern", []entry{{"audit", "nav.audit", "/audit", "scroll-text", "l"}}},
 		{"nav.settings", settings},
 	}
