@@ -190,7 +190,7 @@ func ProtectEnvironment(ctx context.Context, tx Tx, g access.Grant, name string,
 // UnprotectEnvironment lifts the protection of an environment. It is the way out for whoever runs the server, and no page
 // leads to it.
 func UnprotectEnvironment(ctx context.Context, tx Tx, g access.Grant, name, reason string, now time.Time) (slot.Environment, error) {
-	e, _, err := EnvironmentNamed(ctx, tx, g, access.Maintain, name)
+	e, _, err := EnvironmentNamed(ctx, tx, g, access.EnvironmentUnprotect, name)
 	if err != nil || !e.Protected {
 		return e, err
 	}

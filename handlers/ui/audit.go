@@ -32,7 +32,7 @@ var auditPages = []route.Route{
 // Audited are the permissions whose acts are in the audit log.
 var Audited = []access.Perm{
 	access.ModelWrite, access.ModelDelete, access.ModelRevoke, access.ExperimentDelete, access.RunDelete, access.LoggedModelDelete, access.ArtifactDelete,
-	access.EnvironmentWrite, access.TrashPurge, access.JobRetry, access.UserWrite, access.AccountWrite, access.SessionOpen, access.SessionClose,
+	access.EnvironmentWrite, access.EnvironmentUnprotect, access.TrashPurge, access.JobRetry, access.UserWrite, access.AccountWrite, access.SessionOpen, access.SessionClose,
 }
 
 // auditing is a question to the audit log.
