@@ -153,6 +153,17 @@ func TestEveryAuditedWriteLeavesALine(t *testing.T) {
 		})
 		return id
 	}
+	must := func(q sent) {
+		t.Helper()
+		if a := s.Do("POST", q.path, q.body, append(q.header, as...)...); a.Status != http.StatusSeeOther {
+			t.Fatalf("%s: %d %.300s", q.path, a.Status, a.Body)
+		}
+	}
+	team := func() string {
+		n := name("t")
+		must(form("/teams", "name", n))
+		return one(n)
+	}
 	user := func() access.User { return s.User(name("u"), access.Viewer) }
 	ofModel := func(path string) func() sent { // a form about a model or its first version, with all fields that such forms have
 		return func() sent {
@@ -298,8 +309,28 @@ func TestEveryAuditedWriteLeavesALine(t *testing.T) {
 		"POST /users/:id/password": func() sent {
 			return form("/users/"+user().ID+"/password", "password", handlertest.Password+" again", "password_again", handlertest.Password+" again")
 		},
-		"POST /users/:id/role": func() sent { return form("/users/"+user().ID+"/role", "role", "editor") },
-		"POST /sign-in":        func() sent { return form("/sign-in", "name", user().Name, "password", handlertest.Password) },
+		"POST /users/:id/extra": func() sent { return form("/users/"+user().ID+"/extra", "operator", "1") },
+		"POST /environments":    func() sent { return form("/environments", "name", name("env")) },
+		"POST /environments/:name/edit": func() sent {
+			return form("/environments/dev/edit", "as", "json", "on", "1", "policy", `{"gates":[{"id":"scan","kind":"scan","worst":"clean"}]}`)
+		},
+		"POST /environments/:name/protect": func() sent {
+			e := name("env")
+			must(form("/environments", "name", e))
+			must(form("/environments/"+e+"/edit", "as", "json", "on", "1", "policy", `{"gates":[{"id":"scan","kind":"scan","worst":"clean"}]}`))
+			return form("/environments/" + e + "/protect")
+		},
+		"POST /environments/:name/delete": func() sent {
+			e := name("env")
+			must(form("/environments", "name", e))
+			return form("/environments/" + e + "/delete")
+		},
+		"POST /teams":                          func() sent { return form("/teams", "name", name("t")) },
+		"POST /teams/:id/members":              func() sent { return form("/teams/"+team()+"/members", "user", user().ID) },
+		"POST /teams/:id/members/:user/remove": func() sent { return form("/teams/" + team() + "/members/" + user().ID + "/remove") },
+		"POST /teams/:id/delete":               func() sent { return form("/teams/" + team() + "/delete") },
+		"POST /users/:id/role":                 func() sent { return form("/users/"+user().ID+"/role", "role", "editor") },
+		"POST /sign-in":                        func() sent { return form("/sign-in", "name", user().Name, "password", handlertest.Password) },
 		"POST /sign-out": func() sent {
 			u := user()
 			cookie := s.Form("/sign-in", url.Values{"name": {u.Name}, "password": {handlertest.Password}}.Encode()).Cookie("slipway_session")
@@ -309,9 +340,9 @@ func TestEveryAuditedWriteLeavesALine(t *testing.T) {
 		},
 	}
 	maps.Copy(known, newReleasing(t, s, func() string { m := name("m"); registered(t, s, m, 2); return m }).acts(ada, form))
-	elsewhere := []string{"POST /setup"}                                                                                 // below
-	shown := []string{"GET /promotions/new", "GET /model-versions/new", "GET /models/:name/versions/:version/card/edit"} // forms: they write nothing
-	last := func(path string) bool { return path == "/account/password" }                                                // whoever signs in later does so with the old one
+	elsewhere := []string{"POST /setup"}                                                                                                                 // below
+	shown := []string{"GET /promotions/new", "GET /model-versions/new", "GET /models/:name/versions/:version/card/edit", "GET /environments/:name/edit"} // forms: they write nothing
+	last := func(path string) bool { return path == "/account/password" }                                                                                // whoever signs in later does so with the old one
 	routes := table(t)
 	slices.SortStableFunc(routes, func(a, b route.Route) int {
 		return map[bool]int{true: 1}[last(a.Path)] - map[bool]int{true: 1}[last(b.Path)]

@@ -25,6 +25,10 @@ var examples = map[string]string{
 	"audit export":     `  slipway audit export --chain workspace/default --format csv --texts > audit.csv`,
 	"audit checkpoint": `  slipway audit checkpoint --out $(date +%F).checkpoint`,
 	"audit key":        `  slipway audit key > audit.pub`,
+	"env": `  slipway env list
+  slipway env unprotect production --reason "the review team was dissolved"`,
+	"env list":      `  slipway env list --data /var/lib/slipway`,
+	"env unprotect": `  slipway env unprotect production --reason "the review team was dissolved"`,
 	"user": `  echo "$PASSWORD" | slipway user create ada --role admin --password-stdin
   slipway user list`,
 	"user create":  `  echo "$PASSWORD" | slipway user create ada --role editor --password-stdin`,

@@ -32,6 +32,7 @@ type cli struct {
 	Backup     backupCmd     `cmd:"" help:"Copy the SQLite database to a file, also while the server runs."`
 	Verify     verifyCmd     `cmd:"" help:"Check what is stored."`
 	Audit      auditCmd      `cmd:"" help:"Verify and export the audit log."`
+	Env        envCmd        `cmd:"" help:"List environments, and lift their protection."`
 	User       userCmd       `cmd:"" help:"Make and manage accounts."`
 	Token      tokenCmd      `cmd:"" help:"Make API tokens."`
 	Config     configCmd     `cmd:"" help:"Show the configuration in force."`

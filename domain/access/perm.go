@@ -70,6 +70,8 @@ var (
 
 	EnvironmentRead  = Perm{Name: "environment.read", Class: ClassRead}
 	EnvironmentWrite = Perm{Name: "environment.write", Class: ClassAdmin, Audited: true} // teams too
+	// EnvironmentUnprotect has no route: it is for whoever runs the server, on its machine.
+	EnvironmentUnprotect = Perm{Name: "environment.unprotect", Class: ClassAdmin, Audited: true}
 
 	TrashPurge = Perm{Name: "trash.purge", Class: ClassAdmin, Audited: true} // delete for good what is in the trash
 

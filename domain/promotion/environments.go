@@ -190,7 +190,7 @@ func ProtectEnvironment(ctx context.Context, tx Tx, g access.Grant, name string,
 // UnprotectEnvironment lifts the protection of an environment. It is the way out for whoever runs the server, and no page
 // leads to it.
 func UnprotectEnvironment(ctx context.Context, tx Tx, g access.Grant, name, reason string, now time.Time) (slot.Environment, error) {
-	e, _, err := EnvironmentNamed(ctx, tx, g, access.Maintain, name)
+	e, _, err := EnvironmentNamed(ctx, tx, g, access.EnvironmentUnprotect, name)
 	if err != nil || !e.Protected {
 		return e, err
 	}
@@ -272,7 +272,7 @@ func SetTeamMember(ctx context.Context, tx TeamTx, g access.Grant, team, user st
 	if err := tx.SetTeamMember(ctx, t.ID, user, in); err != nil {
 		return err
 	}
-	return tx.Emit(ctx, event.Event{Kind: "team.member_changed", Subject: user, Data: map[string]any{"team": t.ID, "in": in}})
+	return tx.Emit(ctx, event.Event{Kind: "team.member_changed", Subject: user, Data: map[string]any{"team": t.ID, "team_name": t.Name, "in": in}})
 }
 
 // DeleteTeam forgets a team that no policy names.

@@ -4,6 +4,7 @@ import (
 	"encoding/csv"
 	"encoding/json"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -17,6 +18,7 @@ import (
 	"github.com/slipway-ml/slipway/web/i18n"
 	"github.com/slipway-ml/slipway/web/layout"
 	page "github.com/slipway-ml/slipway/web/page/audit"
+	"github.com/slipway-ml/slipway/web/page/environments"
 	"github.com/slipway-ml/slipway/web/page/registry"
 )
 
@@ -31,7 +33,7 @@ var auditPages = []route.Route{
 var Audited = []access.Perm{
 	access.ModelWrite, access.ModelDelete, access.ModelRevoke, access.ExperimentDelete, access.RunDelete, access.LoggedModelDelete, access.ArtifactDelete,
 	access.PromotionPropose, access.PromotionReview, access.PromotionComment, access.PromotionExecute, access.PromotionBreak, access.SlotRollback,
-	access.TrashPurge, access.JobRetry, access.UserWrite, access.AccountWrite, access.SessionOpen, access.SessionClose,
+	access.EnvironmentWrite, access.EnvironmentUnprotect, access.TrashPurge, access.JobRetry, access.UserWrite, access.AccountWrite, access.SessionOpen, access.SessionClose,
 }
 
 // auditing is a question to the audit log.
@@ -193,8 +195,22 @@ func told(r *route.Request, f audit.Fact, names map[string]string) page.Told {
 		t.Path = "/logged-models/" + f.Subject
 	case "user", "session":
 		t.Name = names[f.Subject]
+		if did == "extra_changed" {
+			t.Kind += extraWords(data)
+		}
 	case "alias", "stage":
 		t.Name, t.Path = text("model"), registry.Path(text("model"))
+	case "environment":
+		t.Path = environments.Path(t.Name)
+		if act := text("act"); act != "" { // what was done to it, besides its rules
+			t.Kind = about + "." + act
+		}
+	case "team":
+		if in, ok := data["in"].(bool); ok {
+			t.Kind, t.Name = map[bool]string{true: "team.member_added", false: "team.member_removed"}[in], names[f.Subject]
+		} else {
+			t.Path = "/teams"
+		}
 	case "model":
 		if did == "renamed" {
 			t.Name = text("to")
@@ -207,10 +223,23 @@ func told(r *route.Request, f audit.Fact, names map[string]string) page.Told {
 			t.Path = registry.VersionPath(text("model"), n)
 		}
 	}
-	if did == "deleted" && (about == "model" || about == "version") {
-		t.Path = "" // it is in the trash
+	if did == "deleted" && slices.Contains([]string{"model", "version", "environment", "team"}, about) {
+		t.Path = "" // it is in the trash, or nowhere
 	}
 	return t
+}
+
+// extraWords is the end of the key that says what somebody may besides their role.
+func extraWords(data map[string]any) string {
+	switch operator, breaks := data["operator"] == true, data["break_glass"] == true; {
+	case operator && breaks:
+		return ".both"
+	case operator:
+		return ".operator"
+	case breaks:
+		return ".break_glass"
+	}
+	return ".none"
 }
 
 func showAuditLine(r *route.Request) error {

@@ -125,11 +125,13 @@ func (v View) actions(ctx context.Context) []component.Option {
 // sentences are the facts that have one, with the data that it names.
 var sentences = map[string][]string{
 	"alias.moved": {"alias", "model", "from", "to"}, "artifact.deleted": {}, "card.saved": {"model", "version", "revision"},
+	"environment.changed": {"name"}, "environment.created": {"name"}, "environment.deleted": {"name"}, "environment.protected": {"name"}, "environment.unprotected": {"name", "reason"},
 	"experiment.deleted": {}, "experiment.restored": {}, "job.retried": {"kind"}, "logged_model.deleted": {}, "logged_model.restored": {},
 	"model.created": {}, "model.deleted": {}, "model.described": {}, "model.renamed": {"from", "to"}, "model.restored": {}, "model.tagged": {"key"},
 	"run.deleted": {}, "run.restored": {}, "session.closed": {}, "session.opened": {}, "stage.moved": {"model", "stage", "from", "to"},
-	"token.created": {"name"}, "token.revoked": {}, "trash.emptied": {}, "trash.purged": {"kind", "name"},
-	"user.created": {"name", "role"}, "user.disabled": {}, "user.enabled": {}, "user.erased": {}, "user.password_changed": {}, "user.role_changed": {"from", "to"},
+	"team.created": {"name"}, "team.deleted": {"name"}, "team.member_added": {"team_name"}, "team.member_removed": {"team_name"}, "token.created": {"name"}, "token.revoked": {}, "trash.emptied": {}, "trash.purged": {"kind", "name"},
+	"user.created": {"name", "role"}, "user.disabled": {}, "user.enabled": {}, "user.erased": {},
+	"user.extra_changed.both": {}, "user.extra_changed.break_glass": {}, "user.extra_changed.none": {}, "user.extra_changed.operator": {}, "user.password_changed": {}, "user.role_changed": {"from", "to"},
 	"version.created": {"version", "model"}, "version.deleted": {"version", "model"}, "version.described": {"version", "model"}, "version.restored": {"version", "model"},
 	"version.revoked": {"version", "model", "reason"}, "version.tagged": {"version", "model", "key"},
 }
