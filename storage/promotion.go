@@ -2,6 +2,7 @@ package storage
 
 import (
 	"context"
+	"encoding/json"
 	"strings"
 
 	"github.com/slipway-ml/slipway/domain"
@@ -164,17 +165,46 @@ func (t *Tx) EndWaivers(ctx context.Context, promotion, gate string, at int64) e
 	return t.exec(ctx, `UPDATE promotion_waivers SET ended_at = $3 WHERE promotion_id = $1 AND ended_at = 0 AND (gate = $2 OR CAST($2 AS TEXT) = '')`, promotion, gate, at)
 }
 
-// AddNote writes a line of the story of a request.
+// AddNote writes a line of the story of a request, at an instant after the line before.
 func (t *Tx) AddNote(ctx context.Context, n promotion.Note) error {
-	return t.exec(ctx, `INSERT INTO promotion_notes (id, promotion_id, at, author, kind, body) VALUES ($1, $2, $3, $4, $5, $6)`, n.ID, n.Promotion, n.At, n.By, n.Kind, n.Body)
+	return t.exec(ctx, `
+		INSERT INTO promotion_notes (id, promotion_id, at, author, kind, body)
+		SELECT CAST($1 AS TEXT), CAST($2 AS TEXT), CASE WHEN last >= $3 THEN last + 1 ELSE $3 END, CAST($4 AS TEXT), CAST($5 AS TEXT), CAST($6 AS TEXT)
+		  FROM (SELECT COALESCE(MAX(at), 0) AS last FROM promotion_notes WHERE promotion_id = $2) x`, n.ID, n.Promotion, n.At, n.By, n.Kind, n.Body)
+}
+
+const noteCols = `n.id, n.promotion_id, n.at, n.author, n.kind, n.body`
+
+func scanNote(row scanner) (n promotion.Note, err error) {
+	return n, row(&n.ID, &n.Promotion, &n.At, &n.By, &n.Kind, &n.Body)
 }
 
 // Notes lists the last lines of the story of a request, the oldest first.
 func (t *Tx) Notes(ctx context.Context, id string, most int) ([]promotion.Note, error) {
-	return list(ctx, t, func(row scanner) (n promotion.Note, err error) {
-		return n, row(&n.ID, &n.Promotion, &n.At, &n.By, &n.Kind, &n.Body)
-	}, `SELECT id, promotion_id, at, author, kind, body FROM (
-	      SELECT id, promotion_id, at, author, kind, body FROM promotion_notes WHERE promotion_id = $1 ORDER BY id DESC LIMIT $2) x ORDER BY id`, id, most)
+	return list(ctx, t, scanNote, `
+		SELECT `+noteCols+` FROM (SELECT * FROM promotion_notes WHERE promotion_id = $1 ORDER BY at DESC, id DESC LIMIT $2) n ORDER BY n.at, n.id`, id, most)
+}
+
+// Comments lists what was said of a request, the oldest first, after a note of an instant and an id; "" for the first.
+func (t *Tx) Comments(ctx context.Context, id string, at int64, after string, most int) ([]promotion.Note, error) {
+	return list(ctx, t, scanNote, `
+		SELECT `+noteCols+` FROM promotion_notes n
+		 WHERE n.promotion_id = $1 AND n.kind = 'comment' AND (n.at > $2 OR n.at = $2 AND n.id > $3) ORDER BY n.at, n.id LIMIT $4`, id, at, after, most)
+}
+
+// ModelNames are the names of models, in the trash or not, by their ids.
+func (t *Tx) ModelNames(ctx context.Context, ids []string) (map[string]string, error) {
+	out := map[string]string{}
+	text, err := json.Marshal(ids)
+	if err != nil {
+		return nil, err
+	}
+	return out, t.each(ctx, func(row scanner) error {
+		var id, name string
+		err := row(&id, &name)
+		out[id] = name
+		return err
+	}, `SELECT id, name FROM registered_models WHERE `+t.db.InTexts("id", "$1"), string(text))
 }
 
 // LatestChecks lists the last status of each name that was reported for a digest.
