@@ -307,6 +307,9 @@ func TestEveryAuditedWriteLeavesALine(t *testing.T) {
 			return f
 		},
 	}
+	for row, make := range officeActs(t, s) {
+		known[row] = make
+	}
 	elsewhere := []string{"POST /setup"}                                                          // below
 	shown := []string{"GET /model-versions/new", "GET /models/:name/versions/:version/card/edit"} // forms: they write nothing
 	last := func(path string) bool { return path == "/account/password" }                         // whoever signs in later does so with the old one
@@ -331,7 +334,7 @@ func TestEveryAuditedWriteLeavesALine(t *testing.T) {
 			path = strings.Replace(path, "/api/", "/ajax-api/", 1)
 		}
 		header := q.header
-		if !r.Perm.Public() {
+		if !r.Perm.Public() && !slices.Contains(header, "Authorization") {
 			header = append(header, as...)
 		}
 		if row == "POST "+api+"registered-models/rename" {

@@ -104,9 +104,9 @@ func modelNamed(ctx context.Context, tx Tx, g access.Grant, p access.Perm, name 
 	return m, err
 }
 
-// one finds a request to read of it.
-func one(ctx context.Context, tx Tx, g access.Grant, number int64) (Request, error) {
-	if err := g.Need(access.PromotionRead, g.Workspace()); err != nil {
+// Find finds a request by its number, for an act or a question that needs p.
+func Find(ctx context.Context, tx Tx, g access.Grant, p access.Perm, number int64) (Request, error) {
+	if err := g.Need(p, g.Workspace()); err != nil {
 		return Request{}, err
 	}
 	r, err := tx.PromotionNumbered(ctx, g.Workspace(), number)
@@ -118,7 +118,7 @@ func one(ctx context.Context, tx Tx, g access.Grant, number int64) (Request, err
 
 // Story lists the last lines of the story of a request, the oldest first.
 func Story(ctx context.Context, tx ReadTx, g access.Grant, number int64, most int) ([]Note, error) {
-	r, err := one(ctx, tx, g, number)
+	r, err := Find(ctx, tx, g, access.PromotionRead, number)
 	if err != nil {
 		return nil, err
 	}
@@ -128,7 +128,7 @@ func Story(ctx context.Context, tx ReadTx, g access.Grant, number int64, most in
 // Comments lists what people said of a request, the oldest first. after is the last note that is known already, the zero
 // Note for none.
 func Comments(ctx context.Context, tx ReadTx, g access.Grant, number int64, after Note, most int) ([]Note, error) {
-	r, err := one(ctx, tx, g, number)
+	r, err := Find(ctx, tx, g, access.PromotionRead, number)
 	if err != nil {
 		return nil, err
 	}
