@@ -137,13 +137,12 @@ CREATE INDEX promotion_waivers_of ON promotion_waivers (promotion_id, at);
 CREATE TABLE promotion_notes (
   id           {{key}} PRIMARY KEY,
   promotion_id {{key}} NOT NULL REFERENCES promotions(id) ON DELETE CASCADE,
-  seq          BIGINT NOT NULL,
   at           BIGINT NOT NULL,
   author       {{key}} NOT NULL,
   kind         {{key}} NOT NULL,
   body         TEXT NOT NULL
 );
-CREATE INDEX promotion_notes_of ON promotion_notes (promotion_id, seq);
+CREATE INDEX promotion_notes_of ON promotion_notes (promotion_id, at);
 
 -- Statuses that outside systems report for a digest.
 CREATE TABLE checks (

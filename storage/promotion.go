@@ -2,6 +2,7 @@ package storage
 
 import (
 	"context"
+	"encoding/json"
 	"strings"
 
 	"github.com/slipway-ml/slipway/domain"
@@ -169,19 +170,46 @@ func (t *Tx) EndWaivers(ctx context.Context, promotion, gate string, at int64) e
 	return t.exec(ctx, `UPDATE promotion_waivers SET ended_at = $3 WHERE promotion_id = $1 AND ended_at = 0 AND (gate = $2 OR CAST($2 AS TEXT) = '')`, promotion, gate, at)
 }
 
-// AddNote writes a line of the story of a request.
+// AddNote writes a line of the story of a request, at an instant after the line before.
 func (t *Tx) AddNote(ctx context.Context, n promotion.Note) error {
 	return t.exec(ctx, `
-		INSERT INTO promotion_notes (id, promotion_id, seq, at, author, kind, body)
-		VALUES ($1, $2, (SELECT COALESCE(MAX(seq), 0) + 1 FROM promotion_notes WHERE promotion_id = $2), $3, $4, $5, $6)`, n.ID, n.Promotion, n.At, n.By, n.Kind, n.Body)
+		INSERT INTO promotion_notes (id, promotion_id, at, author, kind, body)
+		SELECT CAST($1 AS TEXT), CAST($2 AS TEXT), CASE WHEN last >= $3 THEN last + 1 ELSE $3 END, CAST($4 AS TEXT), CAST($5 AS TEXT), CAST($6 AS TEXT)
+		  FROM (SELECT COALESCE(MAX(at), 0) AS last FROM promotion_notes WHERE promotion_id = $2) x`, n.ID, n.Promotion, n.At, n.By, n.Kind, n.Body)
+}
+
+const noteCols = `n.id, n.promotion_id, n.at, n.author, n.kind, n.body`
+
+func scanNote(row scanner) (n promotion.Note, err error) {
+	return n, row(&n.ID, &n.Promotion, &n.At, &n.By, &n.Kind, &n.Body)
 }
 
 // Notes lists the last lines of the story of a request, the oldest first.
 func (t *Tx) Notes(ctx context.Context, id string, most int) ([]promotion.Note, error) {
-	return list(ctx, t, func(row scanner) (n promotion.Note, err error) {
-		return n, row(&n.ID, &n.Promotion, &n.At, &n.By, &n.Kind, &n.Body)
-	}, `SELECT id, promotion_id, at, author, kind, body FROM (
-	      SELECT id, promotion_id, seq, at, author, kind, body FROM promotion_notes WHERE promotion_id = $1 ORDER BY seq DESC LIMIT $2) x ORDER BY seq, at`, id, most)
+	return list(ctx, t, scanNote, `
+		SELECT `+noteCols+` FROM (SELECT * FROM promotion_notes WHERE promotion_id = $1 ORDER BY at DESC, id DESC LIMIT $2) n ORDER BY n.at, n.id`, id, most)
+}
+
+// Comments lists what was said of a request, the oldest first, after a note of an instant and an id; "" for the first.
+func (t *Tx) Comments(ctx context.Context, id string, at int64, after string, most int) ([]promotion.Note, error) {
+	return list(ctx, t, scanNote, `
+		SELECT `+noteCols+` FROM promotion_notes n
+		 WHERE n.promotion_id = $1 AND n.kind = 'comment' AND (n.at > $2 OR n.at = $2 AND n.id > $3) ORDER BY n.at, n.id LIMIT $4`, id, at, after, most)
+}
+
+// ModelNames are the names of models, in the trash or not, by their ids.
+func (t *Tx) ModelNames(ctx context.Context, ids []string) (map[string]string, error) {
+	out := map[string]string{}
+	text, err := json.Marshal(ids)
+	if err != nil {
+		return nil, err
+	}
+	return out, t.each(ctx, func(row scanner) error {
+		var id, name string
+		err := row(&id, &name)
+		out[id] = name
+		return err
+	}, `SELECT id, name FROM registered_models WHERE `+t.db.InTexts("id", "$1"), string(text))
 }
 
 // LatestChecks lists the last status of each name that was reported for a digest.
@@ -307,14 +335,4 @@ func (t *Tx) PromotionsToAct(ctx context.Context, workspace, user string, most i
 	return list(ctx, t, scanPromotion, `
 		SELECT `+promotionCols+` FROM promotions p
 		 WHERE p.workspace_id = $1 AND p.ended_at = 0 AND p.author = $2 AND p.state IN ('draft', 'blocked', 'approved') ORDER BY p.number LIMIT $3`, workspace, user, most)
-}
-
-// LiveModels lists what is live where: of each slot that has or had something live, with the name of its model.
-func (t *Tx) LiveModels(ctx context.Context, workspace string, most int) ([]promotion.Live, error) {
-	return list(ctx, t, func(row scanner) (l promotion.Live, err error) {
-		s := &l.Slot
-		return l, row(&s.ID, &s.Workspace, &s.EnvironmentID, &s.Kind, &s.AssetID, &s.Generation, &s.Stable.ID, &s.Stable.Number, &s.Stable.Digest, &s.Active, &s.Since, &s.By,
-			&l.Model, &l.Environment, &l.Protected)
-	}, `SELECT `+slotCols+`, m.name, e.name, e.protected FROM environments e JOIN slots s ON s.environment_id = e.id JOIN registered_models m ON m.id = s.asset_id
-	     WHERE e.workspace_id = $1 AND s.generation > 0 AND m.deleted_at = 0 ORDER BY m.name, e.rank LIMIT $2`, workspace, most)
 }

@@ -46,17 +46,6 @@ func (t *Tx) ModelByID(ctx context.Context, id string) (registry.Model, error) {
 	return one(ctx, t, scanModel, `SELECT `+modelCols+` FROM registered_models m WHERE m.id = $1`+t.held("m"), id)
 }
 
-// ModelNames tells the names of models by their ids.
-func (t *Tx) ModelNames(ctx context.Context, ids ...string) (map[string]string, error) {
-	out := map[string]string{}
-	return out, t.each(ctx, func(row scanner) error {
-		var id, name string
-		err := row(&id, &name)
-		out[id] = name
-		return err
-	}, `SELECT m.id, m.name FROM registered_models m WHERE `+t.db.InKeys("m.id", "$1"), textList(ids))
-}
-
 // AddModel writes a new model.
 func (t *Tx) AddModel(ctx context.Context, m registry.Model) error {
 	return t.exec(ctx, `

@@ -20,8 +20,15 @@ func Refused(r Request, unmet []Unmet) error {
 	for i, u := range unmet {
 		texts[i] = u.String()
 	}
-	return domain.Fail(domain.Conflict, "promotion.unmet", "%s cannot be carried out: %s", r.Name(), strings.Join(texts, "; "))
+	err := domain.As(domain.Fail(domain.Conflict, "promotion.unmet", "%s cannot be carried out: %s", r.Name(), strings.Join(texts, "; ")))
+	err.Err = UnmetError(unmet)
+	return err
 }
+
+// UnmetError is inside the error of Refused: the conditions one by one.
+type UnmetError []Unmet
+
+func (UnmetError) Error() string { return "unmet" }
 
 // sentences are the conditions in English, for clients and logs; pages have their own words for the same keys.
 var sentences = map[string]string{

@@ -168,14 +168,6 @@ type Query struct {
 	Most        int
 }
 
-// Live is a slot with the names of what it is about.
-type Live struct {
-	Slot        slot.Slot
-	Model       string
-	Environment string
-	Protected   bool
-}
-
 // Note is a line of the story of a request: what happened, or what somebody said of it.
 type Note struct {
 	ID        string

@@ -3,6 +3,7 @@ package ui
 import (
 	"encoding/csv"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"slices"
 	"strconv"
@@ -32,7 +33,7 @@ var auditPages = []route.Route{
 // Audited are the permissions whose acts are in the audit log.
 var Audited = []access.Perm{
 	access.ModelWrite, access.ModelDelete, access.ModelRevoke, access.ExperimentDelete, access.RunDelete, access.LoggedModelDelete, access.ArtifactDelete,
-	access.PromotionPropose, access.PromotionReview, access.PromotionComment, access.PromotionExecute, access.PromotionBreak, access.SlotRollback,
+	access.PromotionPropose, access.PromotionComment, access.PromotionReview, access.PromotionExecute, access.PromotionBreak, access.CheckReport, access.SlotRollback,
 	access.EnvironmentWrite, access.EnvironmentUnprotect, access.TrashPurge, access.JobRetry, access.UserWrite, access.AccountWrite, access.SessionOpen, access.SessionClose,
 }
 
@@ -191,6 +192,10 @@ func told(r *route.Request, f audit.Fact, names map[string]string) page.Told {
 		t.Path = "/runs/" + f.Subject
 	case "experiment":
 		t.Path = "/experiments/" + f.Subject
+	case "promotion", "review", "bypass":
+		t.Name = fmt.Sprint("PR-", data["number"])
+	case "slot":
+		t.Name = text("environment")
 	case "logged_model":
 		t.Path = "/logged-models/" + f.Subject
 	case "user", "session":

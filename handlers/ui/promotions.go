@@ -137,7 +137,7 @@ func promotionRows(r *route.Request, tx *storage.Tx, all []promotion.Request) ([
 	for _, p := range all {
 		ids, people = append(ids, p.AssetID), append(people, p.Author)
 	}
-	models, err := tx.ModelNames(r.Ctx(), ids...)
+	models, err := tx.ModelNames(r.Ctx(), ids)
 	if err != nil {
 		return nil, err
 	}
@@ -726,26 +726,36 @@ func fillLive(r *route.Request, tx *storage.Tx, v *page.LiveView, then time.Time
 	}
 	column := map[string]int{}
 	for i, e := range envs {
-		column[e.Name], v.Environments = i, append(v.Environments, e.Name)
+		column[e.ID], v.Environments = i, append(v.Environments, e.Name)
 	}
-	all, err := tx.LiveModels(ctx, r.Grant.Workspace(), liveShown)
+	all, err := tx.SlotsOf(ctx, r.Grant.Workspace(), liveShown)
 	if err != nil {
 		return err
 	}
+	ids := make([]string, len(all))
+	for i, s := range all {
+		ids[i] = s.AssetID
+	}
+	models, err := tx.ModelNames(ctx, ids)
+	if err != nil {
+		return err
+	}
+	slices.SortStableFunc(all, func(a, b slot.Slot) int { return cmp.Compare(models[a.AssetID], models[b.AssetID]) })
 	row := map[string]int{}
 	people := map[*page.LiveCell]string{}
-	for _, l := range all {
-		i, known := row[l.Model]
+	for _, x := range all {
+		model := models[x.AssetID]
+		i, known := row[x.AssetID]
 		if !known {
-			i, row[l.Model] = len(v.Rows), len(v.Rows)
-			v.Rows = append(v.Rows, page.LiveRow{Model: l.Model, Cells: make([]page.LiveCell, len(envs))})
+			i, row[x.AssetID] = len(v.Rows), len(v.Rows)
+			v.Rows = append(v.Rows, page.LiveRow{Model: model, Cells: make([]page.LiveCell, len(envs))})
 		}
-		cell := &v.Rows[i].Cells[column[l.Environment]]
+		cell := &v.Rows[i].Cells[column[x.EnvironmentID]]
 		until := then
 		if until.IsZero() {
 			until = tx.Now()
 		}
-		c, err := tx.SlotAt(ctx, l.Slot.ID, until.UnixMilli())
+		c, err := tx.SlotAt(ctx, x.ID, until.UnixMilli())
 		if domain.KindOf(err) == domain.NotFound {
 			continue
 		}
@@ -755,7 +765,7 @@ func fillLive(r *route.Request, tx *storage.Tx, v *page.LiveView, then time.Time
 		cell.Version, cell.Since, cell.Cause = c.To.Number, instant(c.At), string(c.Cause)
 		people[cell] = c.By
 		if then.IsZero() && v.CanRollBack && c.To.Number > 0 {
-			if cell.Back, err = backFrom(r, tx, l.Slot, l.Model, l.Environment); err != nil {
+			if cell.Back, err = backFrom(r, tx, x, model, v.Environments[column[x.EnvironmentID]]); err != nil {
 				return err
 			}
 		}

@@ -134,6 +134,11 @@ var sentences = map[string][]string{
 	"user.extra_changed.both": {}, "user.extra_changed.break_glass": {}, "user.extra_changed.none": {}, "user.extra_changed.operator": {}, "user.password_changed": {}, "user.role_changed": {"from", "to"},
 	"version.created": {"version", "model"}, "version.deleted": {"version", "model"}, "version.described": {"version", "model"}, "version.restored": {"version", "model"},
 	"version.revoked": {"version", "model", "reason"}, "version.tagged": {"version", "model", "key"},
+	"promotion.created": {"number", "version"}, "promotion.submitted": {"number"}, "promotion.edited": {"number", "revision"}, "promotion.cancelled": {"number"},
+	"promotion.rejected": {"number"}, "promotion.expired": {"number"}, "promotion.superseded": {"number"}, "promotion.executing": {"number"},
+	"promotion.completed": {"number", "version"}, "promotion.failed": {"number"}, "promotion.waived": {"number"}, "promotion.broke_glass": {"number"},
+	"promotion.debt_closed": {"number"}, "promotion.commented": {"number"}, "review.added": {"number", "decision"}, "review.withdrawn": {"number"},
+	"check.reported": {"name", "state"}, "slot.changed": {"environment", "from", "to", "cause"}, "bypass.used": {"number", "environment"},
 }
 
 // sentence says what happened, where there are words for it, else the kind of the fact.
