@@ -64,7 +64,7 @@ var scopeClasses = map[Scope][]Class{
 	ScopeWrite:   {ClassRead, ClassWrite},
 	ScopePropose: {ClassRead, ClassPropose},
 	ScopeOperate: {ClassRead, ClassOperate},
-	ScopeAdmin:   {ClassRead, ClassWrite, ClassPropose, ClassReview, ClassOperate, ClassBreak, ClassAdmin, ClassSelf},
+	ScopeAdmin:   {ClassRead, ClassWrite, ClassPropose, ClassReview, ClassOperate, ClassAdmin, ClassSelf}, // no token breaks glass: a person does
 }
 
 // ParseScope reads a token scope's name.

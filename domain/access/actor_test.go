@@ -25,7 +25,7 @@ var (
 		ScopeWrite:   "public read write",
 		ScopePropose: "public read propose",
 		ScopeOperate: "public read operate",
-		ScopeAdmin:   "public self read write propose review operate break admin",
+		ScopeAdmin:   "public self read write propose review operate admin",
 		"all":        "public", // no scope of ours
 	}
 )

@@ -181,12 +181,15 @@ func end(ctx context.Context, tx Tx, g access.Grant, r Request, as State, why st
 	return r, tell(ctx, tx, g, r, string(as), why)
 }
 
+// told begins the kinds of events about requests.
+const told = "promotion."
+
 // tell writes a line into the story of r and lets others hear of it.
 func tell(ctx context.Context, tx Tx, g access.Grant, r Request, kind, body string) error {
 	if err := tx.AddNote(ctx, Note{ID: newID(), Promotion: r.ID, At: r.UpdatedAt, By: me(g), Kind: kind, Body: body}); err != nil {
 		return err
 	}
-	return tx.Emit(ctx, event.Event{Kind: "promotion." + kind, Subject: r.ID, Data: map[string]any{
+	return tx.Emit(ctx, event.Event{Kind: told + kind, Subject: r.ID, Data: map[string]any{
 		"number": r.Number, "state": r.State, "asset": r.AssetID, "version": r.Candidate.Number, "digest": r.Candidate.Digest,
 		"environment": r.EnvironmentID, "revision": r.Revision,
 	}})

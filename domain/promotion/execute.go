@@ -216,7 +216,9 @@ func Rollback(ctx context.Context, tx Tx, g access.Grant, environment, asset, ve
 
 // Before is what was live before what is live now, and could be live again: the target of a rollback that names none. It is a
 // Conflict where there is none.
-func Before(ctx context.Context, tx Tx, s slot.Slot) (slot.Target, error) { return rollbackTarget(ctx, tx, s, "") }
+func Before(ctx context.Context, tx Tx, s slot.Slot) (slot.Target, error) {
+	return rollbackTarget(ctx, tx, s, "")
+}
 
 // rollbackTarget finds where a rollback goes.
 func rollbackTarget(ctx context.Context, tx Tx, s slot.Slot, version string) (slot.Target, error) {

@@ -62,7 +62,7 @@ func touchedBy(ctx context.Context, tx Tx, e event.Event) ([]Request, error) {
 		return tx.OpenPromotionsOfAsset(ctx, v.ModelID)
 	case "model.deleted", "model.restored":
 		return tx.OpenPromotionsOfAsset(ctx, e.Subject)
-	case "promotion.executing", "promotion.failed", "promotion.debt_closed": // the slot was taken, or is free again
+	case told + "executing", told + "failed", told + "debt_closed": // the slot was taken, or is free again
 		data, _ := e.Data.(map[string]any)
 		asset, _ := data["asset"].(string)
 		return tx.OpenPromotionsOfAsset(ctx, asset)

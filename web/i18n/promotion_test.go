@@ -20,6 +20,11 @@ func TestErrorsOfPromotions(t *testing.T) {
 		}
 		text += string(source)
 	}
+	pages, err := os.ReadFile("../../handlers/ui/promotions.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	text += string(pages)
 	for _, m := range regexp.MustCompile(`, "((?:promotion|check|api)\.[a-z_]+)",`).FindAllStringSubmatch(text, -1) {
 		said[m[1]] = true
 	}
