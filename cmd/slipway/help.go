@@ -14,6 +14,13 @@ var examples = map[string]string{
 	"serve": `  slipway serve                                     on http://127.0.0.1:5000, data in ./slipway-data
   slipway serve --addr 0.0.0.0:5000 --base-url https://ml.example.org
   SLIPWAY_DB_FILE=/run/secrets/db slipway serve     the database URL from a file`,
+	"status": `  slipway status --server https://ml.example.org
+  slipway status PR-12`,
+	"request":  `  slipway request churn 7 production --reason "Recall is up by two points"`,
+	"approve":  `  slipway approve PR-12 --comment "The errors on the holdout are what we expected"`,
+	"execute":  `  slipway execute PR-12`,
+	"rollback": `  slipway rollback churn production --reason "Errors doubled" --to 6`,
+	"check":    `  SLIPWAY_TOKEN=slw_… slipway check $DIGEST load-test success --url $RUN_URL`,
 	"migrate":       `  slipway migrate --data /var/lib/slipway`,
 	"backup":        `  slipway backup --data /var/lib/slipway slipway-$(date +%F).db`,
 	"verify":        `  slipway verify models --data /var/lib/slipway`,
