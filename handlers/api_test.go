@@ -556,3 +556,25 @@ func officeActs(t *testing.T, s *handlertest.Server) map[string]func() sent {
 		},
 	}
 }
+
+// The page has every operation of the document, with an example.
+func TestPageOfTheAPI(t *testing.T) {
+	s := handlertest.Serve(t, true)
+	a := s.Do("GET", "/api", "")
+	doc, err := openapi3.NewLoader().LoadFromData(ours.Document)
+	if err != nil || a.Status != http.StatusOK {
+		t.Fatalf("%v %d %s", err, a.Status, a.Body)
+	}
+	for path, item := range doc.Paths.Map() {
+		for method, op := range item.Operations() {
+			for _, want := range []string{`id="` + op.OperationID + `"`, `<code>` + method + ` ` + path + `</code>`, `id="curl-` + op.OperationID + `"`} {
+				if !strings.Contains(a.Body, want) {
+					t.Errorf("the page lacks %s", want)
+				}
+			}
+		}
+	}
+	if !strings.Contains(a.Body, "Only this model") || !strings.Contains(a.Body, s.URL+v1+"promotions") {
+		t.Error("parameters or addresses are missing")
+	}
+}

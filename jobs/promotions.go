@@ -26,7 +26,7 @@ func promotions(ctx context.Context, db *storage.DB, log *slog.Logger) {
 		case <-tick.C:
 		}
 		if err := settleDue(ctx, db, time.Now()); err != nil && ctx.Err() == nil {
-			log.Error("promotions were not looked at", "err", err)
+			log.ErrorContext(ctx, "promotions were not looked at", "err", err)
 		}
 	}
 }

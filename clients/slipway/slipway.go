@@ -54,13 +54,13 @@ type Error struct {
 
 func (e *Error) Error() string { return e.Detail }
 
-// Broken is that the server could not be reached or failed, so that trying again may help.
-type Broken struct{ Why error }
+// BrokenError is that the server could not be reached or failed, so that trying again may help.
+type BrokenError struct{ Why error }
 
-func (b *Broken) Error() string { return b.Why.Error() }
+func (b *BrokenError) Error() string { return b.Why.Error() }
 
 // Unwrap is the cause.
-func (b *Broken) Unwrap() error { return b.Why }
+func (b *BrokenError) Unwrap() error { return b.Why }
 
 // do sends one request, again where it was not answered, and decodes the answer. A POST has a key, so that it is done once.
 func (c *Client) do(ctx context.Context, method, path string, in, out any) error {
@@ -106,12 +106,12 @@ func (c *Client) once(ctx context.Context, method, path, key string, body []byte
 	}
 	res, err := c.http.Do(req)
 	if err != nil {
-		return ctx.Err() == nil, &Broken{err}
+		return ctx.Err() == nil, &BrokenError{err}
 	}
 	defer res.Body.Close()
 	text, err := io.ReadAll(io.LimitReader(res.Body, maxBody))
 	if err != nil {
-		return true, &Broken{err}
+		return true, &BrokenError{err}
 	}
 	if res.StatusCode >= http.StatusBadRequest {
 		e := &Error{Status: res.StatusCode}
@@ -119,7 +119,7 @@ func (c *Client) once(ctx context.Context, method, path, key string, body []byte
 			e.Detail = fmt.Sprintf("%s answered %s: is it the address of a Slipway server?", c.base, res.Status)
 		}
 		if res.StatusCode >= http.StatusInternalServerError || res.StatusCode == http.StatusTooManyRequests {
-			return res.StatusCode != http.StatusNotImplemented, &Broken{e}
+			return res.StatusCode != http.StatusNotImplemented, &BrokenError{e}
 		}
 		return false, e
 	}

@@ -96,7 +96,7 @@ func run(ctx context.Context, args, env []string, in io.Reader, out, errs io.Wri
 	}
 	if err := parsed.Run(); err != nil {
 		fmt.Fprintln(errs, "slipway:", message(err))
-		if broken := (*client.Broken)(nil); errors.As(err, &broken) {
+		if broken := (*client.BrokenError)(nil); errors.As(err, &broken) {
 			return 3
 		}
 		return 1

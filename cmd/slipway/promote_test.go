@@ -111,7 +111,7 @@ func TestServersThatAreNone(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	srv := &http.Server{Handler: http.NotFoundHandler()} //nolint:gosec // a test's own
+	srv := &http.Server{Handler: http.NotFoundHandler()}
 	go srv.Serve(l)
 	t.Cleanup(func() { srv.Close() })
 	slipway(t, "status", "--server", "http://"+l.Addr().String()).want(t, "another server", 1, "is it the address of a Slipway server?")

@@ -92,10 +92,10 @@ func Executable(s Situation, by caller) (out []Unmet) {
 		}
 		need(false, "quorum", missing)
 	}
-	if _, rejected := s.objection(Reject); rejected {
+	if s.objection(Reject) {
 		need(false, "rejected")
 	}
-	if _, asked := s.objection(RequestChanges); asked {
+	if s.objection(RequestChanges) {
 		need(false, "changes")
 	}
 	need(len(s.Lacking) == 0, "upstream", strings.Join(s.Lacking, ", "))
@@ -138,11 +138,12 @@ func (s *Situation) state() (State, string) {
 		return Blocked, "gates"
 	case Waiting:
 		return Checking, "gates"
+	default: // passed
 	}
-	if _, asked := s.objection(RequestChanges); asked {
+	if s.objection(RequestChanges) {
 		return Blocked, "changes"
 	}
-	if _, rejected := s.objection(Reject); rejected {
+	if s.objection(Reject) {
 		return InReview, "rejected"
 	}
 	if _, ok := s.Quorum(); !ok {

@@ -49,8 +49,9 @@ func (s State) Ended() bool {
 	switch s {
 	case Completed, Aborted, Cancelled, Expired, Rejected, Superseded:
 		return true
+	default:
+		return false
 	}
-	return false
 }
 
 // Open reports whether facts decide the state of a request in s.

@@ -314,16 +314,12 @@ func (s *Situation) Quorum() (states []RuleState, ok bool) {
 	return s.Policy.Quorum(s.approvals(), s.who())
 }
 
-// objection is the last word of an eligible person who asks for changes of this revision, or rejects it.
-func (s *Situation) objection(d Decision) (Review, bool) {
-	all := Standing(s.Reviews)
-	i := slices.IndexFunc(all, func(r Review) bool {
+// objection reports whether somebody who is still active has asked for changes of this revision, or rejected it, as their
+// last word.
+func (s *Situation) objection(d Decision) bool {
+	return slices.ContainsFunc(Standing(s.Reviews), func(r Review) bool {
 		return r.Decision == d && r.Binding.Revision == s.Request.Revision && s.person(r.By).Active
 	})
-	if i < 0 {
-		return Review{}, false
-	}
-	return all[i], true
 }
 
 // Frozen names the freeze that holds now, and its end.

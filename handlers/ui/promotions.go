@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/slipway-ml/slipway/domain"
@@ -79,7 +80,7 @@ func waitingRows(r *route.Request) (rows []page.Row, err error) {
 		if err != nil {
 			return err
 		}
-		all := append(review, own...)
+		all := slices.Concat(review, own)
 		rows, err = promotionRows(r, tx, all[:min(len(all), most)])
 		return err
 	})
@@ -101,7 +102,7 @@ func listPromotions(r *route.Request) error {
 			return err
 		}
 		v.Waiting = len(review) + len(own)
-		all := append(slices.Clone(review), own...)
+		all := slices.Concat(review, own)
 		if v.Tab != page.TabWaiting {
 			if all, err = tx.Promotions(r.Ctx(), r.Grant.Workspace(), q); err != nil {
 				return err
@@ -431,14 +432,12 @@ func (p *promotionPage) change(what, before, after string) {
 	}
 }
 
-func dataText(all []promotion.Data) (text string) {
+func dataText(all []promotion.Data) string {
+	texts := make([]string, len(all))
 	for i, d := range all {
-		if i > 0 {
-			text += ", "
-		}
-		text += d.Name + " " + d.Digest
+		texts[i] = d.Name + " " + d.Digest
 	}
-	return text
+	return strings.Join(texts, ", ")
 }
 
 func sideOf(x promotion.Version) page.Side {

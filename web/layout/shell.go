@@ -161,7 +161,7 @@ func navigation(s Shell) []group {
 	if s.Admin {
 		settings = append(settings, entry{"users", "nav.users", "/users", "users", ""}, entry{"jobs", "nav.jobs", "/jobs", "clock", ""})
 	}
-	settings = append(settings, entry{"trash", "nav.trash", "/trash", "trash-2", ""})
+	settings = append(settings, entry{"api", "nav.api", "/api", "scroll-text", ""}, entry{"trash", "nav.trash", "/trash", "trash-2", ""})
 	return []group{
 		{"nav.start", []entry{{"home", "nav.home", "/", "house", "h"}}},
 		{"nav.build", []entry{{"experiments", "nav.experiments", "/experiments", "flask-conical", "e"}}},

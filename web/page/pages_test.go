@@ -19,6 +19,7 @@ import (
 	"github.com/slipway-ml/slipway/web/i18n"
 	"github.com/slipway-ml/slipway/web/layout"
 	"github.com/slipway-ml/slipway/web/page/account"
+	"github.com/slipway-ml/slipway/web/page/api"
 	"github.com/slipway-ml/slipway/web/page/audit"
 	"github.com/slipway-ml/slipway/web/page/compare"
 	"github.com/slipway-ml/slipway/web/page/environments"
@@ -151,6 +152,7 @@ func pages(ctx context.Context) map[string]templ.Component {
 		"search/one kind": search.Show(search.View{Words: "a", Kind: "runs", Most: 1, Groups: []search.Group{{Kind: "runs", Icon: "activity", More: true, Items: []search.Item{{Name: "a", Path: "/runs/r1"}}}}}),
 		"search/nothing":  search.Show(search.View{Words: hostile}),
 		"search/begin":    search.Show(search.View{}),
+		"api":             api.Show(api.View{Groups: []api.Group{{Name: "slots", About: hostile, Operations: []api.Operation{{ID: "a", Method: "GET", Path: hostile, Summary: hostile, About: hostile, Parameters: []api.Field{{Name: hostile, Kind: "query", About: hostile, Needed: true}}, Curl: hostile}}}}}),
 		"jobs": jobs.List(jobs.View{State: "failed", Rows: []jobs.Row{
 			{ID: "1", Kind: "sweep", Key: hostile, State: "failed", Attempts: 3, Most: 3, Ordered: now, Over: now, By: hostile, Error: hostile}, {ID: "2", Kind: "scan", State: "queued", Next: now},
 		}}),

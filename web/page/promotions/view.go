@@ -82,8 +82,9 @@ func look(s promotion.State) (component.Tone, string) {
 		return component.Danger, "circle-x"
 	case promotion.Scheduled:
 		return component.Warn, "clock"
+	default:
+		return component.Neutral, "circle-dashed"
 	}
-	return component.Neutral, "circle-dashed"
 }
 
 // verdict is the tone, the icon and the class of a verdict.
@@ -97,8 +98,9 @@ func verdict(x promotion.Verdict) (tone component.Tone, icon, class string) {
 		return component.Warn, "circle-question-mark", "gate--wait"
 	case promotion.Waiting:
 		return component.Warn, "clock", "gate--wait"
+	default:
+		return component.Neutral, "circle-dashed", "gate--none"
 	}
-	return component.Neutral, "circle-dashed", "gate--none"
 }
 
 // NewView is the form for a new request.
