@@ -350,7 +350,7 @@ func (m *machine) report(name string, version int, state promotion.CheckState) e
 
 // unprotect lifts the protection of production, as only the server's own machine can.
 func (m *machine) unprotect() error {
-	return m.do("root", access.Maintain, "lifts the protection", func(ctx context.Context, tx *storage.Tx, g access.Grant) error {
+	return m.do("root", access.EnvironmentUnprotect, "lifts the protection", func(ctx context.Context, tx *storage.Tx, g access.Grant) error {
 		_, err := promotion.UnprotectEnvironment(ctx, tx, g, "production", "a change of rules", tx.Now())
 		return err
 	})

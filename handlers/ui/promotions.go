@@ -411,9 +411,9 @@ func (p *promotionPage) compare() {
 	p.change("data", dataText(live.Data), dataText(s.Candidate.Data))
 	p.change("code", live.Commit, s.Candidate.Commit)
 	p.change("licence", live.Licence, s.Candidate.Licence)
-	p.change("card", live.Card.Digest, s.Candidate.Card.Digest)
+	p.change("card", digest12(live.Card.Digest), digest12(s.Candidate.Card.Digest))
 	p.change("scan", live.Scan.Verdict, s.Candidate.Scan.Verdict)
-	p.change("files", live.Digest, s.Candidate.Digest)
+	p.change("files", digest12(live.Digest), digest12(s.Candidate.Digest))
 	names := maps.Clone(live.Params)
 	if names == nil {
 		names = map[string]string{}
@@ -431,6 +431,9 @@ func (p *promotionPage) change(what, before, after string) {
 		p.v.Changes = append(p.v.Changes, page.Change{What: i18n.T(p.Ctx(), "promotions.what."+what), Before: domain.Short(before), After: domain.Short(after)})
 	}
 }
+
+// digest12 is the beginning of a digest, as pages show it.
+func digest12(s string) string { return s[:min(len(s), 12)] }
 
 func dataText(all []promotion.Data) string {
 	texts := make([]string, len(all))
