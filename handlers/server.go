@@ -14,6 +14,7 @@ import (
 
 	"github.com/slipway-ml/slipway/domain"
 	"github.com/slipway-ml/slipway/domain/access"
+	"github.com/slipway-ml/slipway/handlers/api"
 	"github.com/slipway-ml/slipway/handlers/identity"
 	"github.com/slipway-ml/slipway/handlers/mlflow"
 	"github.com/slipway-ml/slipway/handlers/ops"
@@ -26,7 +27,7 @@ import (
 // Table is every route of the product.
 func Table(m *ops.Metrics, door *identity.Door) []route.Route {
 	var out []route.Route
-	for _, t := range [][]route.Route{ops.Table(m), mlflow.Table(), ui.Table(door)} {
+	for _, t := range [][]route.Route{ops.Table(m), mlflow.Table(), api.Table(), ui.Table(door)} {
 		out = append(out, t...)
 	}
 	return append(out, route.GET(static.Prefix+"*", access.Public, func(r *route.Request) error {
@@ -159,8 +160,10 @@ func answer(app *route.App, door *identity.Door, err error, c echo.Context) {
 	if e := (*echo.HTTPError)(nil); errors.As(err, &e) {
 		err = fromEcho(e, c)
 	}
-	say := mlflow.Answer
-	if !isAPI(c.Request().URL.Path) {
+	say := mlflow.Answer(app)
+	if api.Speaks(c.Request().URL.Path) {
+		say = api.Answer
+	} else if !isAPI(c.Request().URL.Path) {
 		local, _ := door.Local(c.Request().Context()) // only for the look of the page
 		say = ui.Answer(app, local)
 	}

@@ -35,6 +35,7 @@ func Start(ctx context.Context, db *storage.DB, blobs blob.Store, log *slog.Logg
 		}
 	})
 	running.Go(func() { compact(ctx, db, ended, log) })
+	running.Go(func() { promotions(ctx, db, log) })
 	running.Go(func() { purge(ctx, db, blobs, ordered, log) })
 	r := Runner{DB: db, Works: works(db, blobs, log), Log: log}
 	stopRunner := r.Start(ctx)

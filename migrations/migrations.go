@@ -2,7 +2,7 @@
 //
 // Files hold tokens that storage/sqldb fills in per engine: {{key}} is text in byte order, {{json}},
 // {{blob}}, and {{clustered}} makes a table that is its primary key's index where the engine can.
-// A file named NNNN_name.ENGINE.sql runs on that engine only.
+// A file named NNNN_name.ENGINE.sql runs on that engine only; where there is a NNNN_name.sql too, it is the end of that step.
 package migrations
 
 import "embed"

@@ -27,16 +27,17 @@ func (t *Tx) Users(ctx context.Context) ([]access.User, error) {
 	}
 	at := map[string]*access.User{}
 	for i := range us {
-		us[i].Roles = map[string]access.Role{}
+		us[i].Roles, us[i].Extras = map[string]access.Role{}, map[string]access.Extra{}
 		at[us[i].ID] = &us[i]
 	}
 	return us, t.each(ctx, func(row scanner) error {
 		var user, workspace string
 		var r access.Role
-		err := row(&user, &workspace, &r)
-		at[user].Roles[workspace] = r
+		var x access.Extra
+		err := row(&user, &workspace, &r, &x.Operator, &x.BreakGlass)
+		at[user].Roles[workspace], at[user].Extras[workspace] = r, x
 		return err
-	}, `SELECT user_id, workspace_id, role FROM memberships`)
+	}, `SELECT user_id, workspace_id, role, operator, breakglass FROM memberships`)
 }
 
 // User finds an account with its roles.
@@ -54,14 +55,15 @@ func (t *Tx) withRoles(ctx context.Context) func(access.User, error) (access.Use
 		if err != nil {
 			return u, err
 		}
-		u.Roles = map[string]access.Role{}
+		u.Roles, u.Extras = map[string]access.Role{}, map[string]access.Extra{}
 		return u, t.each(ctx, func(row scanner) error {
 			var workspace string
 			var r access.Role
-			err := row(&workspace, &r)
-			u.Roles[workspace] = r
+			var x access.Extra
+			err := row(&workspace, &r, &x.Operator, &x.BreakGlass)
+			u.Roles[workspace], u.Extras[workspace] = r, x
 			return err
-		}, `SELECT workspace_id, role FROM memberships WHERE user_id = $1`, u.ID)
+		}, `SELECT workspace_id, role, operator, breakglass FROM memberships WHERE user_id = $1`, u.ID)
 	}
 }
 
@@ -99,6 +101,11 @@ func (t *Tx) SetRole(ctx context.Context, user, workspace string, r access.Role)
 	return t.exec(ctx, `
 		INSERT INTO memberships (user_id, workspace_id, role) VALUES ($1, $2, $3)
 		ON CONFLICT (user_id, workspace_id) DO UPDATE SET role = excluded.role`, user, workspace, r)
+}
+
+// SetExtra says what a user may in a workspace besides their role there.
+func (t *Tx) SetExtra(ctx context.Context, user, workspace string, x access.Extra) error {
+	return must(t.changed(ctx, `UPDATE memberships SET operator = $3, breakglass = $4 WHERE user_id = $1 AND workspace_id = $2`, user, workspace, x.Operator, x.BreakGlass))
 }
 
 // AddWorkspace makes a workspace. There are no pages for it yet; tests make their second one.

@@ -130,6 +130,9 @@ func (t *Tx) Forget(ctx context.Context, events, uploads int64) error {
 	if err := t.exec(ctx, `DELETE FROM outbox WHERE at < $1`, events); err != nil {
 		return err
 	}
+	if err := t.exec(ctx, `DELETE FROM idempotency_keys WHERE at <= $1`, t.now.Add(-KeyLife).UnixMilli()); err != nil {
+		return err
+	}
 	if err := t.exec(ctx, `DELETE FROM web_sessions WHERE expires_at < $1`, t.now.UnixMilli()); err != nil {
 		return err
 	}

@@ -59,3 +59,6 @@ func (e *explaining) QueryContext(ctx context.Context, q string, args ...any) (*
 	}
 	return e.Queryer.QueryContext(ctx, q, args...) //nolint:sqlclosecheck // the caller closes it
 }
+
+// Exec runs a statement of the test's own.
+func Exec(ctx context.Context, t *Tx, q string) error { return t.exec(ctx, q) }

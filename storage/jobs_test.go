@@ -374,7 +374,7 @@ func TestAFailedJobIsTriedAgain(t *testing.T) {
 		}
 		var audited int64
 		maintain(t, db, func(ctx context.Context, tx *storage.Tx) error {
-			return storage.Scan(ctx, tx, "SELECT COUNT(*) FROM audit_log WHERE permission = 'job.retry'", &audited)
+			return storage.Scan(ctx, tx, "SELECT COUNT(*) FROM audit_lines WHERE action = 'job.retry'", &audited)
 		})
 		if audited != 1 {
 			t.Errorf("%d audit lines", audited)

@@ -6,7 +6,6 @@ import (
 	"crypto/rand"
 	"database/sql"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -14,6 +13,7 @@ import (
 	"github.com/slipway-ml/slipway/domain"
 	"github.com/slipway-ml/slipway/domain/access"
 	"github.com/slipway-ml/slipway/domain/event"
+	"github.com/slipway-ml/slipway/domain/promotion"
 	"github.com/slipway-ml/slipway/migrations"
 	"github.com/slipway-ml/slipway/storage/sqldb"
 )
@@ -41,7 +41,10 @@ func Open(ctx context.Context, dsn string) (*DB, error) {
 
 // Migrate brings the schema up to this program and reports the versions before and after.
 func (db *DB) Migrate(ctx context.Context) (from, to int64, err error) {
-	return db.sql.Migrate(ctx, migrations.FS)
+	if from, to, err = db.sql.Migrate(ctx, migrations.FS); err != nil {
+		return from, to, err
+	}
+	return from, to, db.carry(ctx)
 }
 
 // UpToDate reports whether the schema is the one this program needs.
@@ -50,6 +53,10 @@ func (db *DB) UpToDate(ctx context.Context) error { return db.sql.UpToDate(ctx, 
 // OnCommit makes fn hear of the events of each write after its commit. The outbox is the durable copy.
 // It is to be called once, before the first write.
 func (db *DB) OnCommit(fn func([]event.Event)) { db.committed = fn }
+
+// SetClock makes now the clock of every transaction, for tests of what time does. It is to be called once, before the
+// first write.
+func (db *DB) SetClock(now func() time.Time) { db.now = now }
 
 // FullSeries names series that have grown a long tail; CompactSeries shortens it.
 func (db *DB) FullSeries() <-chan int64 { return db.full }
@@ -112,7 +119,10 @@ func (db *DB) Write(ctx context.Context, g access.Grant, fn func(*Tx) error) err
 		if err := asked(g); err != nil {
 			return err
 		}
-		return t.flush(ctx, g)
+		if err := promotion.React(ctx, t, g, t.events, t.now); err != nil {
+			return err
+		}
+		return t.record(ctx, g)
 	}); err != nil {
 		return err
 	}
@@ -150,38 +160,6 @@ func (t *Tx) Now() time.Time { return t.now }
 func (t *Tx) Emit(_ context.Context, e event.Event) error {
 	t.events = append(t.events, e)
 	return nil
-}
-
-func (t *Tx) flush(ctx context.Context, g access.Grant) error {
-	type fact struct {
-		Kind    string `json:"kind"`
-		Subject string `json:"subject"`
-		Data    any    `json:"data,omitempty"`
-	}
-	facts := []fact{}
-	for _, e := range t.events {
-		data, err := json.Marshal(e.Data)
-		if err != nil {
-			return err
-		}
-		if err := t.exec(ctx, `INSERT INTO outbox (id, at, kind, subject, data) VALUES ($1, $2, $3, $4, $5)`,
-			NewID(t.now), t.now.UnixMilli(), e.Kind, e.Subject, string(data)); err != nil {
-			return err
-		}
-		facts = append(facts, fact{e.Kind, e.Subject, e.Data})
-	}
-	if !g.Perm().Audited || len(facts) == 0 { // an audited act that changed nothing is no fact
-		return nil
-	}
-	list, err := json.Marshal(facts)
-	if err != nil {
-		return err
-	}
-	a, from := g.Actor(), g.Origin()
-	return t.exec(ctx, `
-		INSERT INTO audit_log (id, at, workspace_id, actor, token, permission, facts, request_id, address)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
-		NewID(t.now), t.now.UnixMilli(), g.Workspace(), a.ID, a.Token, g.Perm().Name, string(list), from.RequestID, from.Address)
 }
 
 // NewID makes an id that sorts by the time it was made (UUIDv7, RFC 9562, without its dashes).
@@ -268,6 +246,14 @@ func (t *Tx) held(table string) string {
 		return ""
 	}
 	return t.db.Locked(table)
+}
+
+// shared is held for rows that are only read, but must not change meanwhile.
+func (t *Tx) shared(table string) string {
+	if !t.writes {
+		return ""
+	}
+	return t.db.Shared(table)
 }
 
 // column scans rows of one column.

@@ -400,7 +400,7 @@ func TestAuditAndOutbox(t *testing.T) {
 			})
 			return n
 		}
-		if n := count(`SELECT COUNT(*) FROM audit_log`); n != 0 {
+		if n := count(`SELECT COUNT(*) FROM audit_lines`); n != 0 {
 			t.Errorf("%d audit lines for a run", n)
 		}
 		del := func(fail error) error {
@@ -408,13 +408,13 @@ func TestAuditAndOutbox(t *testing.T) {
 				return errors.Join(tracking.DeleteRun(ctx, tx, g, r.ID, tx.Now()), fail)
 			})
 		}
-		if err := del(errors.New("no")); err == nil || count(`SELECT COUNT(*) FROM audit_log`) != 0 || count(`SELECT COUNT(*) FROM outbox`) != 0 {
+		if err := del(errors.New("no")); err == nil || count(`SELECT COUNT(*) FROM audit_lines`) != 0 || count(`SELECT COUNT(*) FROM outbox`) != 0 {
 			t.Error("a failed write left its audit line or event")
 		}
 		if err := del(nil); err != nil {
 			t.Fatal(err)
 		}
-		if n := count(`SELECT COUNT(*) FROM audit_log WHERE actor = 'ada' AND permission = 'run.delete' AND request_id = 'test'`); n != 1 {
+		if n := count(`SELECT COUNT(*) FROM audit_lines WHERE actor = 'ada' AND action = 'run.delete' AND request_id = 'test'`); n != 1 {
 			t.Errorf("%d audit lines for a deletion", n)
 		}
 		if n := count(`SELECT COUNT(*) FROM outbox WHERE kind = 'run.deleted' AND subject = '` + r.ID + `'`); n != 1 {

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/slipway-ml/slipway/domain"
+	"github.com/slipway-ml/slipway/domain/audit"
 	"github.com/slipway-ml/slipway/domain/tracking"
 )
 
@@ -102,9 +103,9 @@ func (t *Tx) deletedBy(ctx context.Context, workspace string, all []tracking.Tra
 			by[f.Kind+" "+f.Subject] = actor
 		}
 		return err
-	}, `SELECT actor, facts FROM audit_log
-	     WHERE at IN (`+strings.Join(slices.Compact(instants), ", ")+`) AND workspace_id = $1 AND permission IN ('experiment.delete', 'run.delete', 'logged_model.delete', 'model.delete')
-	     ORDER BY at, id`, workspace); err != nil {
+	}, `SELECT actor, facts FROM audit_lines
+	     WHERE chain = $1 AND at IN (`+strings.Join(slices.Compact(instants), ", ")+`) AND action IN ('experiment.delete', 'run.delete', 'logged_model.delete', 'model.delete')
+	     ORDER BY seq`, audit.WorkspaceChain(workspace)); err != nil {
 		return err
 	}
 	kinds := map[tracking.TrashKind]string{tracking.TrashExperiment: "experiment", tracking.TrashRun: "run", tracking.TrashModel: "logged_model", tracking.TrashRegistered: "model", tracking.TrashVersion: "version"}

@@ -176,7 +176,7 @@ func TestPurgeLeavesNothing(t *testing.T) {
 			if err := g.Need(access.Maintain, g.Workspace()); err != nil {
 				return err
 			}
-			return storage.Scan(ctx, tx, `SELECT COUNT(*) FROM audit_log WHERE actor = 'ada' AND permission = 'trash.purge'`, &audited)
+			return storage.Scan(ctx, tx, `SELECT COUNT(*) FROM audit_lines WHERE actor = 'ada' AND action = 'trash.purge'`, &audited)
 		})
 		if audited != 1 {
 			t.Errorf("the order left %d audit lines", audited)

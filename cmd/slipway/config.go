@@ -39,14 +39,14 @@ type settings map[string]string
 // names of the settings and whether the variable NAME_FILE may name a file that holds one.
 func knownSettings() map[string]bool {
 	known := map[string]bool{}
-	for _, of := range []any{place{}, serving{}} {
+	for _, of := range []any{place{}, serving{}, signing{}, remote{}} {
 		t := reflect.TypeOf(of)
 		for i := range t.NumField() {
 			name := t.Field(i).Tag.Get("name")
 			if name == "" {
 				name = dashed(t.Field(i).Name)
 			}
-			known[name] = name == "db"
+			known[name] = name == "db" || name == "token"
 		}
 	}
 	return known
@@ -172,16 +172,22 @@ type configCmd struct {
 type configPrintCmd struct {
 	place
 	serving
+	signing
+	remote
 }
 
 func (c configPrintCmd) Run(s streams) error {
+	token := ""
+	if c.Token != "" {
+		token = "(set)"
+	}
 	e := json.NewEncoder(s.out)
 	e.SetIndent("", "  ")
 	e.SetEscapeHTML(false)
 	return e.Encode(map[string]string{
 		"data": c.Data, "db": redact(c.DB), "config": c.Config, "addr": c.Addr, "base-url": c.BaseURL,
-		"session-key-file": c.SessionKeyFile, "log-format": c.LogFormat, "log-level": c.LogLevel,
-		"stale-after": c.StaleAfter.String(),
+		"session-key-file": c.SessionKeyFile, "audit-key-file": c.AuditKeyFile, "log-format": c.LogFormat, "log-level": c.LogLevel,
+		"stale-after": c.StaleAfter.String(), "server": c.Server, "token": token,
 	})
 }
 

@@ -19,7 +19,8 @@ func printed(t *testing.T, r result) map[string]string {
 }
 
 var defaults = map[string]string{
-	"data": "./slipway-data", "db": "", "config": "", "addr": "127.0.0.1:5000", "base-url": "", "session-key-file": "", "log-format": "json", "log-level": "info", "stale-after": "6h0m0s",
+	"data": "./slipway-data", "db": "", "config": "", "addr": "127.0.0.1:5000", "base-url": "", "session-key-file": "", "audit-key-file": "", "log-format": "json", "log-level": "info", "stale-after": "6h0m0s",
+	"server": "http://127.0.0.1:5000", "token": "",
 }
 
 func TestConfigDefaults(t *testing.T) {
@@ -39,8 +40,8 @@ func TestConfigPrecedence(t *testing.T) {
 	values := map[string][3]string{ // in the file, the environment and as a flag
 		"data": {"/file", "/env", "/flag"}, "db": {"postgres://file/x", "postgres://env/x", "postgres://flag/x"},
 		"addr": {"file:1", "env:2", "flag:3"}, "base-url": {"https://file", "https://env", "https://flag"},
-		"session-key-file": {"/file.key", "/env.key", "/flag.key"}, "log-format": {"text", "json", "text"}, "log-level": {"debug", "warn", "error"},
-		"stale-after": {"1h0m0s", "2h0m0s", "0s"},
+		"session-key-file": {"/file.key", "/env.key", "/flag.key"}, "audit-key-file": {"/file.audit", "/env.audit", "/flag.audit"}, "log-format": {"text", "json", "text"}, "log-level": {"debug", "warn", "error"},
+		"stale-after": {"1h0m0s", "2h0m0s", "0s"}, "server": {"http://file", "http://env", "http://flag"},
 	}
 	all := map[string]string{}
 	for name, v := range values {
@@ -54,7 +55,7 @@ func TestConfigPrecedence(t *testing.T) {
 	for name := range knownSettings() {
 		v, ok := values[name]
 		if !ok {
-			if name != "config" {
+			if name != "config" && name != "token" { // which is not shown
 				t.Errorf("the setting %s is not tested", name)
 			}
 			continue
@@ -116,7 +117,7 @@ func TestConfigRefused(t *testing.T) {
 		{"a file that is missing", []string{"SLIPWAY_DB_FILE=" + missing}, "SLIPWAY_DB_FILE: open " + missing},
 		{"a level that is none", []string{"SLIPWAY_LOG_LEVEL=loud"}, "--log-level must be one of"},
 		{"a missing configuration", []string{"SLIPWAY_CONFIG=" + missing}, missing},
-		{"an unknown name in the file", file(`{"adrr": "x"}`), `unknown setting "adrr": the settings are addr, base-url,`},
+		{"an unknown name in the file", file(`{"adrr": "x"}`), `unknown setting "adrr": the settings are addr, audit-key-file,`},
 		{"a variable's name in the file", file(`{"SLIPWAY_ADDR": "x"}`), `unknown setting "SLIPWAY_ADDR"`},
 		{"a file that names another", file(`{"config": "x"}`), `unknown setting "config"`},
 		{"a number in the file", file(`{"addr": 5000}`), `the setting "addr" must be a text`},
@@ -172,5 +173,11 @@ func TestRedact(t *testing.T) {
 		if r := slipway(t, "config", "print", "--db="+c.in); strings.Contains(r.out+r.err, "s3c") {
 			t.Errorf("config print shows the password in %s: %s", c.in, r.out+r.err)
 		}
+	}
+}
+
+func TestConfigShowsNoToken(t *testing.T) {
+	if got := printed(t, slipwayIn(t, []string{"SLIPWAY_TOKEN=slw_s3cret"}, "", "config", "print")); got["token"] != "(set)" {
+		t.Errorf("the token is shown as %q", got["token"])
 	}
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	client "github.com/slipway-ml/slipway/clients/slipway"
 	"github.com/slipway-ml/slipway/domain"
 	"github.com/slipway-ml/slipway/handlers/ops"
 )
@@ -30,7 +31,15 @@ type cli struct {
 	Serve      serveCmd      `cmd:"" help:"Run the server."`
 	Migrate    migrateCmd    `cmd:"" help:"Bring the database schema up to this version, then exit. (serve does so by itself.)"`
 	Backup     backupCmd     `cmd:"" help:"Copy the SQLite database to a file, also while the server runs."`
+	Status     statusCmd     `cmd:"" help:"Show what is live where and what is asked for, or one promotion."`
+	Request    requestCmd    `cmd:"" help:"Ask to make a version of a model live in an environment."`
+	Approve    approveCmd    `cmd:"" help:"Approve a promotion as it is now."`
+	Execute    executeCmd    `cmd:"" help:"Carry an approved promotion out."`
+	Rollback   rollbackCmd   `cmd:"" help:"Make live again what was live before."`
+	Check      checkCmd      `cmd:"" help:"Report what another system found of a version."`
 	Verify     verifyCmd     `cmd:"" help:"Check what is stored."`
+	Audit      auditCmd      `cmd:"" help:"Verify and export the audit log."`
+	Env        envCmd        `cmd:"" help:"List environments, and lift their protection."`
 	User       userCmd       `cmd:"" help:"Make and manage accounts."`
 	Token      tokenCmd      `cmd:"" help:"Make API tokens."`
 	Config     configCmd     `cmd:"" help:"Show the configuration in force."`
@@ -47,7 +56,8 @@ type streams struct {
 // exit ends kong's own --help without ending the process.
 type exit int
 
-// run is the program; it returns the exit status: 0 done, 1 failed, 2 used wrongly.
+// run is the program; it returns the exit status: 0 done, 1 failed or refused, 2 used wrongly, 3 a server could not be
+// reached or failed.
 func run(ctx context.Context, args, env []string, in io.Reader, out, errs io.Writer) (status int) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -86,6 +96,9 @@ func run(ctx context.Context, args, env []string, in io.Reader, out, errs io.Wri
 	}
 	if err := parsed.Run(); err != nil {
 		fmt.Fprintln(errs, "slipway:", message(err))
+		if broken := (*client.BrokenError)(nil); errors.As(err, &broken) {
+			return 3
+		}
 		return 1
 	}
 	return 0

@@ -183,7 +183,9 @@ func sessionKey(data, file string) ([]byte, error) {
 	}
 	key, err := os.ReadFile(file)
 	if made && errors.Is(err, fs.ErrNotExist) {
-		return newKey(file)
+		fresh := make([]byte, keySize)
+		rand.Read(fresh) // never fails (crypto/rand)
+		return newFile(file, fresh)
 	}
 	if err != nil {
 		return nil, err
@@ -194,11 +196,10 @@ func sessionKey(data, file string) ([]byte, error) {
 	return key, nil
 }
 
-// newKey makes a key file that is there whole or not at all; of two processes that start at once one wins.
-func newKey(file string) ([]byte, error) {
-	key := make([]byte, keySize)
-	rand.Read(key) // never fails (crypto/rand)
-	tmp, err := os.CreateTemp(filepath.Dir(file), keyFile+".*")
+// newFile makes a key file that is there whole or not at all, and reads what it holds then; of two processes that start at
+// once one wins.
+func newFile(file string, key []byte) ([]byte, error) {
+	tmp, err := os.CreateTemp(filepath.Dir(file), filepath.Base(file)+".*")
 	if err != nil {
 		return nil, err
 	}

@@ -21,6 +21,7 @@ type userCmd struct {
 	Passwd  userPasswdCmd  `cmd:"" help:"Give an account a new password and end its sessions."`
 	Disable userDisableCmd `cmd:"" help:"Shut an account out."`
 	Enable  userEnableCmd  `cmd:"" help:"Let a disabled account in again."`
+	Erase   userEraseCmd   `cmd:"" help:"Take out whatever is known of a person. It cannot be undone."`
 	List    userListCmd    `cmd:"" help:"List accounts."`
 }
 
@@ -152,6 +153,29 @@ func (p place) setDisabled(ctx context.Context, s streams, name string, disabled
 		word = "disabled"
 	}
 	_, err := fmt.Fprintf(s.out, "%s %s\n", word, name)
+	return err
+}
+
+type userEraseCmd struct {
+	place
+	Name string `arg:"" help:"User name."`
+	Yes  bool   `help:"Do it, without which nothing is done."`
+}
+
+func (c userEraseCmd) Run(ctx context.Context, s streams) error {
+	if !c.Yes {
+		return fmt.Errorf("this takes out the name, the password, the tokens and the sessions of %s, and what the audit log keeps of their words and addresses. It cannot be undone: say --yes to do it", c.Name)
+	}
+	if err := c.write(ctx, access.UserWrite, func(tx *storage.Tx, g access.Grant) error {
+		u, err := named(ctx, tx, c.Name)
+		if err != nil {
+			return err
+		}
+		return access.EraseUser(ctx, tx, g, u.ID)
+	}); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintf(s.out, "erased %s; what they did stays in the audit log under a number\n", c.Name)
 	return err
 }
 

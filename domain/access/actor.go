@@ -25,9 +25,15 @@ var Roles = []Role{Viewer, Editor, Reviewer, Admin}
 
 var roleClasses = map[Role][]Class{
 	Viewer:   {ClassRead},
-	Editor:   {ClassRead, ClassWrite, ClassPropose},
+	Editor:   {ClassRead, ClassWrite, ClassPropose, ClassOperate},
 	Reviewer: {ClassRead, ClassReview},
-	Admin:    {ClassRead, ClassWrite, ClassPropose, ClassReview, ClassAdmin},
+	Admin:    {ClassRead, ClassWrite, ClassPropose, ClassReview, ClassOperate, ClassAdmin},
+}
+
+// Extra is what a person may in a workspace besides their role.
+type Extra struct {
+	Operator   bool // carry out and roll back what is somebody else's
+	BreakGlass bool // act in an emergency without the reviews; no role has it
 }
 
 // ParseRole reads a role's name.
@@ -46,17 +52,19 @@ const (
 	ScopeRead    Scope = "read"
 	ScopeWrite   Scope = "write"
 	ScopePropose Scope = "propose"
+	ScopeOperate Scope = "operate"
 	ScopeAdmin   Scope = "admin"
 )
 
 // Scopes lists every token scope.
-var Scopes = []Scope{ScopeRead, ScopeWrite, ScopePropose, ScopeAdmin}
+var Scopes = []Scope{ScopeRead, ScopeWrite, ScopePropose, ScopeOperate, ScopeAdmin}
 
 var scopeClasses = map[Scope][]Class{
 	ScopeRead:    {ClassRead},
 	ScopeWrite:   {ClassRead, ClassWrite},
 	ScopePropose: {ClassRead, ClassPropose},
-	ScopeAdmin:   {ClassRead, ClassWrite, ClassPropose, ClassReview, ClassAdmin, ClassSelf},
+	ScopeOperate: {ClassRead, ClassOperate},
+	ScopeAdmin:   {ClassRead, ClassWrite, ClassPropose, ClassReview, ClassOperate, ClassAdmin, ClassSelf}, // no token breaks glass: a person does
 }
 
 // ParseScope reads a token scope's name.
@@ -64,7 +72,7 @@ func ParseScope(s string) (Scope, error) {
 	if c := Scope(s); scopeClasses[c] != nil {
 		return c, nil
 	}
-	return "", domain.Fail(domain.Invalid, "token.scope", "unknown scope %q: use read, write, propose or admin", s)
+	return "", domain.Fail(domain.Invalid, "token.scope", "unknown scope %q: use read, write, propose, operate or admin", s)
 }
 
 // Actor is who asks: a person, a person's token, or the server itself. The zero Actor is nobody.
@@ -73,8 +81,9 @@ type Actor struct {
 	Name   string
 	System bool
 	Roles  map[string]Role // by workspace
-	Token  string          // id of the token used, if any
-	Scopes []Scope         // of that token; without a token nothing is narrowed
+	Extras map[string]Extra
+	Token  string  // id of the token used, if any
+	Scopes []Scope // of that token; without a token nothing is narrowed
 	// Session is the hash of the browser session in use, so that a change of password can keep it.
 	Session string
 }
@@ -100,7 +109,13 @@ func (a Actor) May(p Perm, workspace string) bool {
 	case p.Class == ClassSelf:
 		return true
 	}
-	return slices.Contains(roleClasses[a.Roles[workspace]], p.Class)
+	more := a.Extras[workspace]
+	return slices.Contains(roleClasses[a.Roles[workspace]], p.Class) || a.Roles[workspace] != "" && (p.Class == ClassOperate && more.Operator || p.Class == ClassBreak && more.BreakGlass)
+}
+
+// Operates reports whether a may carry out and roll back what others asked for, as far as their role goes.
+func (a Actor) Operates(workspace string) bool {
+	return a.System || a.Roles[workspace] == Admin || a.Roles[workspace] != "" && a.Extras[workspace].Operator
 }
 
 func (a Actor) scoped(c Class) bool {
@@ -173,3 +188,6 @@ func (g Grant) Workspace() string { return g.d.workspace }
 
 // Origin is where the request came from.
 func (g Grant) Origin() Origin { return g.d.origin }
+
+// Administers reports whether a is an administrator of workspace.
+func (a Actor) Administers(workspace string) bool { return a.System || a.Roles[workspace] == Admin }

@@ -8,23 +8,24 @@ import (
 	"github.com/slipway-ml/slipway/domain"
 )
 
-var classes = []Class{ClassPublic, ClassSelf, ClassRead, ClassWrite, ClassPropose, ClassReview, ClassAdmin}
+var classes = []Class{ClassPublic, ClassSelf, ClassRead, ClassWrite, ClassPropose, ClassReview, ClassOperate, ClassBreak, ClassAdmin}
 
 // byRole and byScope say what each may, written out so that a slip in the code's own tables is seen.
 var (
 	byRole = map[Role]string{
 		"":       "public self",
 		Viewer:   "public self read",
-		Editor:   "public self read write propose",
+		Editor:   "public self read write propose operate",
 		Reviewer: "public self read review",
-		Admin:    "public self read write propose review admin",
+		Admin:    "public self read write propose review operate admin",
 		"root":   "public self", // no role of ours
 	}
 	byScope = map[Scope]string{
 		ScopeRead:    "public read",
 		ScopeWrite:   "public read write",
 		ScopePropose: "public read propose",
-		ScopeAdmin:   "public self read write propose review admin",
+		ScopeOperate: "public read operate",
+		ScopeAdmin:   "public self read write propose review operate admin",
 		"all":        "public", // no scope of ours
 	}
 )
@@ -63,7 +64,17 @@ func TestMay(t *testing.T) {
 		check("the server", System("drift"), c, true)
 		check("the local user elsewhere", LocalUser(), c, c == ClassPublic || c == ClassSelf)
 	}
-	if asked != len(classes)*(len(byRole)*(3+2*len(byScope))+4) {
+	for _, c := range classes { // what is given besides a role
+		operator := Actor{ID: "1", Roles: map[string]Role{"w": Viewer}, Extras: map[string]Extra{"w": {Operator: true}}}
+		check("an operator", operator, c, in("public self read operate", c))
+		breaker := Actor{ID: "1", Roles: map[string]Role{"w": Admin}, Extras: map[string]Extra{"w": {BreakGlass: true}}}
+		check("an administrator for emergencies", breaker, c, true)
+		nobody := Actor{ID: "1", Roles: map[string]Role{"w": ""}, Extras: map[string]Extra{"w": {Operator: true, BreakGlass: true}}}
+		check("an operator without a role", nobody, c, in("public self", c))
+		breaker.Token, breaker.Scopes = "t", []Scope{ScopeOperate}
+		check("their token to operate", breaker, c, in("public read operate", c))
+	}
+	if asked != len(classes)*(len(byRole)*(3+2*len(byScope))+8) {
 		t.Errorf("asked %d times", asked)
 	}
 	if !LocalUser().May(UserWrite, DefaultWorkspace) {

@@ -13,6 +13,8 @@ const (
 	ClassWrite   Class = "write"   // log, change, delete
 	ClassPropose Class = "propose" // ask for a promotion
 	ClassReview  Class = "review"  // decide on somebody else's request
+	ClassOperate Class = "operate" // carry out what is approved, roll back
+	ClassBreak   Class = "break"   // act in an emergency without the reviews
 	ClassAdmin   Class = "admin"   // accounts, configuration, operation
 )
 
@@ -21,6 +23,7 @@ type Perm struct {
 	Name    string
 	Class   Class
 	Audited bool // every write under it leaves an audit line in the same transaction
+	Server  bool // what is written under it belongs to no workspace, nor does its line
 }
 
 // Public reports whether p needs no credentials at all.
@@ -56,19 +59,36 @@ var (
 	ModelDelete = Perm{Name: "model.delete", Class: ClassWrite, Audited: true}  // and restore
 	ModelRevoke = Perm{Name: "model.revoke", Class: ClassReview, Audited: true} // say that a version must not be used
 
+	PromotionRead    = Perm{Name: "promotion.read", Class: ClassRead}
+	PromotionPropose = Perm{Name: "promotion.propose", Class: ClassPropose, Audited: true} // ask, change, withdraw
+	PromotionComment = Perm{Name: "promotion.comment", Class: ClassRead, Audited: true}
+	PromotionReview  = Perm{Name: "promotion.review", Class: ClassReview, Audited: true}   // approve, refuse, waive a gate
+	PromotionExecute = Perm{Name: "promotion.execute", Class: ClassOperate, Audited: true} // one's own; an operator any
+	PromotionBreak   = Perm{Name: "promotion.break_glass", Class: ClassBreak, Audited: true}
+	CheckReport      = Perm{Name: "check.report", Class: ClassPropose, Audited: true} // what an outside system says of a version
+	SlotRollback     = Perm{Name: "slot.rollback", Class: ClassOperate, Audited: true}
+
+	EnvironmentRead  = Perm{Name: "environment.read", Class: ClassRead}
+	EnvironmentWrite = Perm{Name: "environment.write", Class: ClassAdmin, Audited: true} // teams too
+	// EnvironmentUnprotect has no route: it is for whoever runs the server, on its machine.
+	EnvironmentUnprotect = Perm{Name: "environment.unprotect", Class: ClassAdmin, Audited: true}
+
 	TrashPurge = Perm{Name: "trash.purge", Class: ClassAdmin, Audited: true} // delete for good what is in the trash
 
-	SessionOpen  = Perm{Name: "session.open", Class: ClassPublic, Audited: true}  // sign in, set up
-	SessionClose = Perm{Name: "session.close", Class: ClassPublic, Audited: true} // sign out
+	SessionOpen  = Perm{Name: "session.open", Class: ClassPublic, Audited: true, Server: true}  // sign in, set up
+	SessionClose = Perm{Name: "session.close", Class: ClassPublic, Audited: true, Server: true} // sign out
 
 	AccountRead  = Perm{Name: "account.read", Class: ClassSelf}
-	AccountWrite = Perm{Name: "account.write", Class: ClassSelf, Audited: true} // own password and tokens
+	AccountWrite = Perm{Name: "account.write", Class: ClassSelf, Audited: true, Server: true} // own password and tokens
 
 	UserRead  = Perm{Name: "user.read", Class: ClassAdmin}
-	UserWrite = Perm{Name: "user.write", Class: ClassAdmin, Audited: true}
+	UserWrite = Perm{Name: "user.write", Class: ClassAdmin, Audited: true, Server: true}
 
 	JobRead  = Perm{Name: "job.read", Class: ClassAdmin}
 	JobRetry = Perm{Name: "job.retry", Class: ClassAdmin, Audited: true}
+
+	AuditRead   = Perm{Name: "audit.read", Class: ClassRead}    // the workspace's chain
+	AuditServer = Perm{Name: "audit.server", Class: ClassAdmin} // the server's chain, and where requests came from
 
 	MetricsRead = Perm{Name: "metrics.read", Class: ClassAdmin} // the server's own metrics
 	Maintain    = Perm{Name: "maintain", Class: ClassAdmin}     // background work of the server itself

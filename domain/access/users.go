@@ -25,10 +25,14 @@ type User struct {
 	CreatedBy    string
 	SeenAt       int64           // last request, to the minute; 0 = never
 	Roles        map[string]Role // by workspace
+	Extras       map[string]Extra
 }
 
 // Actor is u as one who asks.
-func (u User) Actor() Actor { return Actor{ID: u.ID, Name: u.Name, Roles: u.Roles} }
+func (u User) Actor() Actor { return Actor{ID: u.ID, Name: u.Name, Roles: u.Roles, Extras: u.Extras} }
+
+// text is the name of u for an event.
+func (u User) text() event.Text { return event.Text{Value: u.Name, Of: u.ID} }
 
 // Token is an API token. Its secret is shown once; the hash is stored.
 type Token struct {
@@ -77,6 +81,10 @@ type Tx interface {
 	AddUser(ctx context.Context, u User) error
 	SaveUser(ctx context.Context, u User) error // name, hash, disabled
 	SetRole(ctx context.Context, user, workspace string, r Role) error
+	SetExtra(ctx context.Context, user, workspace string, x Extra) error
+	// EraseUser gives an account a name that says nothing, and deletes its password, tokens, sessions and memberships,
+	// and what the audit log keeps of its texts beside the chains.
+	EraseUser(ctx context.Context, id, name string) error
 	TokensOf(ctx context.Context, user string) ([]Token, error)
 	TokenByHash(ctx context.Context, hash string) (Token, error)
 	AddToken(ctx context.Context, t Token) error
@@ -158,7 +166,7 @@ func addUser(ctx context.Context, tx Tx, u User, workspace string, r Role) (User
 		return u, err
 	}
 	u.Roles = map[string]Role{workspace: r}
-	return u, tx.Emit(ctx, event.Event{Kind: "user.created", Subject: u.ID, Data: map[string]string{"name": u.Name, "role": string(r)}})
+	return u, tx.Emit(ctx, event.Event{Kind: "user.created", Subject: u.ID, Data: map[string]any{"name": u.text(), "role": string(r)}})
 }
 
 // Users lists all accounts with their roles.
@@ -188,8 +196,27 @@ func SetRole(ctx context.Context, tx Tx, g Grant, user string, r Role) error {
 	}
 	return tx.Emit(ctx, event.Event{
 		Kind: "user.role_changed", Subject: user,
-		Data: map[string]string{"name": u.Name, "from": string(u.Roles[g.Workspace()]), "to": string(r)},
+		Data: map[string]string{"from": string(u.Roles[g.Workspace()]), "to": string(r)},
 	})
+}
+
+// SetExtra says what a user may in the selected workspace besides their role. Everybody who could be asked about it is
+// told, for it lets one person act where others were to agree.
+func SetExtra(ctx context.Context, tx Tx, g Grant, user string, x Extra) error {
+	if err := g.Need(UserWrite, g.Workspace()); err != nil {
+		return err
+	}
+	u, err := tx.User(ctx, user)
+	if err != nil {
+		return err
+	}
+	if u.Roles[g.Workspace()] == "" {
+		return domain.Fail(domain.Conflict, "user.no_role", "%s has no role in this workspace: give one first", u.Name)
+	}
+	if err := tx.SetExtra(ctx, user, g.Workspace(), x); err != nil {
+		return err
+	}
+	return tx.Emit(ctx, event.Event{Kind: "user.extra_changed", Subject: user, Data: map[string]any{"name": u.text(), "operator": x.Operator, "break_glass": x.BreakGlass}})
 }
 
 func notLastAdmin(ctx context.Context, tx Tx, workspace, user string) error {
@@ -229,7 +256,22 @@ func SetDisabled(ctx context.Context, tx Tx, g Grant, user string, disabled bool
 	if err := tx.SaveUser(ctx, u); err != nil {
 		return err
 	}
-	return tx.Emit(ctx, event.Event{Kind: kind, Subject: user, Data: map[string]string{"name": u.Name}})
+	return tx.Emit(ctx, event.Event{Kind: kind, Subject: user})
+}
+
+// EraseUser takes out whatever is known of a person: the account stays as a number that nobody can sign in with, so that what
+// it did still is somebody's. The name is free again. It cannot be undone.
+func EraseUser(ctx context.Context, tx Tx, g Grant, user string) error {
+	if err := g.Need(UserWrite, g.Workspace()); err != nil {
+		return err
+	}
+	if err := notLastAdmin(ctx, tx, g.Workspace(), user); err != nil {
+		return err
+	}
+	if err := tx.EraseUser(ctx, user, "erased-"+user); err != nil {
+		return err
+	}
+	return tx.Emit(ctx, event.Event{Kind: "user.erased", Subject: user})
 }
 
 // SetPassword gives an account a new password and ends its sessions, but the one that asks.
@@ -252,7 +294,7 @@ func SetPassword(ctx context.Context, tx Tx, g Grant, user, passwordHash string)
 	if err := tx.DeleteSessionsOf(ctx, user, g.Actor().Session); err != nil {
 		return err
 	}
-	return tx.Emit(ctx, event.Event{Kind: "user.password_changed", Subject: user, Data: map[string]string{"name": u.Name}})
+	return tx.Emit(ctx, event.Event{Kind: "user.password_changed", Subject: user})
 }
 
 // Account is one's own account with its tokens.
@@ -293,7 +335,7 @@ func CreateToken(ctx context.Context, tx Tx, g Grant, p Perm, t Token, secret st
 	if err := tx.AddToken(ctx, t); err != nil {
 		return t, err
 	}
-	return t, tx.Emit(ctx, event.Event{Kind: "token.created", Subject: t.ID, Data: map[string]any{"name": t.Name, "user": t.UserID, "scopes": t.Scopes}})
+	return t, tx.Emit(ctx, event.Event{Kind: "token.created", Subject: t.ID, Data: map[string]any{"name": event.Text{Value: t.Name, Of: t.UserID}, "user": t.UserID, "scopes": t.Scopes}})
 }
 
 // RevokeToken ends one of one's own tokens.
@@ -326,7 +368,7 @@ func OpenSession(ctx context.Context, tx Tx, g Grant, u User, id, before string,
 	}); err != nil {
 		return err
 	}
-	return tx.Emit(ctx, event.Event{Kind: "session.opened", Subject: u.ID, Data: map[string]string{"name": u.Name}})
+	return tx.Emit(ctx, event.Event{Kind: "session.opened", Subject: u.ID})
 }
 
 // CloseSession signs a browser out.
@@ -381,7 +423,7 @@ func Identify(ctx context.Context, tx Tx, g Grant, c Credentials, now time.Time)
 	if err != nil || u.Disabled {
 		return Identified{}, orUnknown(err)
 	}
-	who.Actor.ID, who.Actor.Name, who.Actor.Roles = u.ID, u.Name, u.Roles
+	who.Actor.ID, who.Actor.Name, who.Actor.Roles, who.Actor.Extras = u.ID, u.Name, u.Roles, u.Extras
 	who.Stale = now.UnixMilli()-used > Touch.Milliseconds()
 	return who, nil
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/slipway-ml/slipway/domain"
 	"github.com/slipway-ml/slipway/domain/access"
 	"github.com/slipway-ml/slipway/domain/event"
+	"github.com/slipway-ml/slipway/domain/slot"
 	"github.com/slipway-ml/slipway/domain/tracking"
 )
 
@@ -48,7 +49,7 @@ func SetAlias(ctx context.Context, tx Tx, g access.Grant, name, alias string, nu
 	if v.Revoked() {
 		return domain.Fail(domain.Invalid, "registry.alias_revoked", "version %d of %s has been revoked: %s. Choose another for %s", number, domain.Short(name), v.RevokeReason, alias)
 	}
-	return moveAlias(ctx, tx, g, m, alias, number, "", now)
+	return moveAlias(ctx, tx, g, m, alias, v, "", now)
 }
 
 // DeleteAlias removes an alias; one that is not there is removed already.
@@ -57,11 +58,62 @@ func DeleteAlias(ctx context.Context, tx Tx, g access.Grant, name, alias string,
 	if err != nil {
 		return err
 	}
-	return moveAlias(ctx, tx, g, m, alias, 0, "", now)
+	return moveAlias(ctx, tx, g, m, alias, Version{}, "", now)
 }
 
-// moveAlias makes alias name the version to, 0 for none, and writes it into the history. What is so already is no move.
-func moveAlias(ctx context.Context, tx Tx, g access.Grant, m Model, alias string, to int64, undoes string, now time.Time) error {
+// moveAlias makes alias name a version, the zero Version for none, and writes it into the history. What is so already is no
+// move. An alias called like an environment is the view of a slot, which moves with it; one of a protected environment is
+// refused to everybody who comes this way.
+func moveAlias(ctx context.Context, tx Tx, g access.Grant, m Model, alias string, v Version, undoes string, now time.Time) error {
+	env, err := tx.EnvironmentNamed(ctx, m.Workspace, alias)
+	switch {
+	case domain.KindOf(err) == domain.NotFound:
+		return pointAlias(ctx, tx, g, m, alias, v.Number, undoes, now)
+	case err != nil:
+		return err
+	case env.Name != alias:
+		return domain.Fail(domain.Invalid, "slot.case", "%s is an environment: write its name %s in small letters", alias, env.Name)
+	}
+	if err := env.Open(m.Name, v.Number); err != nil {
+		return err
+	}
+	s, err := tx.SlotOf(ctx, env, slot.Model, m.ID)
+	if err != nil || s.Stable.ID == v.ID {
+		return err
+	}
+	cause := slot.Moved
+	if v.ID == "" {
+		cause = slot.Cleared
+	}
+	_, err = release(ctx, tx, g, env, s, m, v, slot.Change{Cause: cause}, undoes, now)
+	return err
+}
+
+// Release makes v what is live of its model in an environment: the slot, and with it the alias of the environment's name.
+// That it may is for the caller to have made sure of; why tells by what right.
+func Release(ctx context.Context, tx Tx, g access.Grant, env slot.Environment, s slot.Slot, v Version, why slot.Change, now time.Time) (slot.Slot, error) {
+	m, err := tx.ModelByID(ctx, v.ModelID)
+	if err != nil {
+		return s, err
+	}
+	return release(ctx, tx, g, env, s, m, v, why, "", now)
+}
+
+func release(ctx context.Context, tx Tx, g access.Grant, env slot.Environment, s slot.Slot, m Model, v Version, why slot.Change, undoes string, now time.Time) (slot.Slot, error) {
+	s, err := slot.Move(ctx, tx, g, env, s, v.Target(), why, now)
+	if err != nil {
+		return s, err
+	}
+	return s, pointAlias(ctx, tx, g, m, env.Name, v.Number, undoes, now)
+}
+
+// Target is v as slots name it.
+func (v Version) Target() slot.Target {
+	return slot.Target{ID: v.ID, Number: v.Number, Digest: v.Digest}
+}
+
+// pointAlias makes alias name the version to, 0 for none.
+func pointAlias(ctx context.Context, tx Tx, g access.Grant, m Model, alias string, to int64, undoes string, now time.Time) error {
 	from, err := tx.AliasOf(ctx, m.ID, alias)
 	if err != nil && domain.KindOf(err) != domain.NotFound {
 		return err
@@ -152,6 +204,9 @@ func MoveStage(ctx context.Context, tx Tx, g access.Grant, name string, number i
 	if err := v.mayEnter(s); err != nil {
 		return v, err
 	}
+	if err := stageOpen(ctx, tx, m, v, s); err != nil {
+		return v, err
+	}
 	if archive {
 		others, err := tx.VersionsInStage(ctx, m.ID, s)
 		if err != nil {
@@ -174,6 +229,30 @@ func MoveStage(ctx context.Context, tx Tx, g access.Grant, name string, number i
 func (v Version) mayEnter(s Stage) error {
 	if v.Revoked() && (s == StageStaging || s == StageProduction) {
 		return domain.Fail(domain.Invalid, "registry.stage_revoked", "version %d of %s has been revoked: %s", v.Number, domain.Short(v.Model), v.RevokeReason)
+	}
+	return nil
+}
+
+// stageOpen refuses to move a version into a stage, or out of one, that is called like a protected environment: the stage
+// says nothing of what is live there, but people would read it so.
+func stageOpen(ctx context.Context, tx Tx, m Model, v Version, to Stage) error {
+	if v.Stage == to {
+		return nil
+	}
+	for _, s := range []Stage{v.Stage, to} {
+		if s != StageStaging && s != StageProduction {
+			continue
+		}
+		env, err := tx.EnvironmentNamed(ctx, m.Workspace, string(s))
+		if domain.KindOf(err) == domain.NotFound {
+			continue
+		}
+		if err == nil {
+			err = env.Open(m.Name, v.Number)
+		}
+		if err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -218,6 +297,9 @@ func UndoMove(ctx context.Context, tx Tx, g access.Grant, id string, now time.Ti
 		if err == nil {
 			err = v.mayEnter(Stage(mv.From))
 		}
+		if err == nil {
+			err = stageOpen(ctx, tx, m, v, Stage(mv.From))
+		}
 		if err != nil {
 			return mv, err
 		}
@@ -231,9 +313,9 @@ func UndoMove(ctx context.Context, tx Tx, g access.Grant, id string, now time.Ti
 		if numberText(now0) != mv.To {
 			return mv, since
 		}
-		back, _ := ParseNumber(mv.From)
-		if back != 0 {
-			v, err := tx.Version(ctx, m.ID, back)
+		var v Version
+		if back, _ := ParseNumber(mv.From); back != 0 {
+			v, err = tx.Version(ctx, m.ID, back)
 			if domain.KindOf(err) == domain.NotFound || err == nil && (v.Deleted() || v.Revoked()) {
 				return mv, domain.Fail(domain.Invalid, "registry.gone", "version %s, which %s named before, has been deleted or revoked", mv.From, mv.Subject)
 			}
@@ -241,6 +323,6 @@ func UndoMove(ctx context.Context, tx Tx, g access.Grant, id string, now time.Ti
 				return mv, err
 			}
 		}
-		return mv, moveAlias(ctx, tx, g, m, mv.Subject, back, mv.ID, now)
+		return mv, moveAlias(ctx, tx, g, m, mv.Subject, v, mv.ID, now)
 	}
 }

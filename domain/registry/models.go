@@ -11,6 +11,7 @@ import (
 	"github.com/slipway-ml/slipway/domain/access"
 	"github.com/slipway-ml/slipway/domain/event"
 	"github.com/slipway-ml/slipway/domain/search"
+	"github.com/slipway-ml/slipway/domain/slot"
 	"github.com/slipway-ml/slipway/domain/tracking"
 )
 
@@ -173,6 +174,9 @@ func RenameModel(ctx context.Context, tx Tx, g access.Grant, name, to string, no
 		return m, err
 	}
 	if to != name {
+		if err := unheld(ctx, tx, m); err != nil {
+			return m, err
+		}
 		if err := free(ctx, tx, m.Workspace, to); err != nil {
 			return m, err
 		}
@@ -185,6 +189,28 @@ func RenameModel(ctx context.Context, tx Tx, g access.Grant, name, to string, no
 		}
 	}
 	return filled(ctx, tx, m)
+}
+
+// unheld refuses to take the name from a model of which something is live in a protected environment: whoever loads it by
+// that name would find nothing.
+func unheld(ctx context.Context, tx Tx, m Model) error {
+	slots, err := tx.SlotsOfAsset(ctx, slot.Model, m.ID)
+	if err != nil {
+		return err
+	}
+	for _, s := range slots {
+		if s.Stable.ID == "" && s.Active == "" {
+			continue
+		}
+		env, err := tx.Environment(ctx, s.EnvironmentID)
+		if err == nil && env.Protected {
+			err = domain.Fail(domain.Forbidden, "slot.held", "version %d of %s is live in %s, which is protected: its name stays while that is so", s.Stable.Number, domain.Short(m.Name), env.Name)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // DescribeModel replaces the description of a model; nil leaves it.
@@ -248,6 +274,9 @@ func tagged(ctx context.Context, tx Tx, m Model, key string, now time.Time) erro
 func DeleteModel(ctx context.Context, tx Tx, g access.Grant, name string, now time.Time) (Model, error) {
 	m, err := model(ctx, tx, g, access.ModelDelete, name)
 	if err != nil {
+		return m, err
+	}
+	if err := unheld(ctx, tx, m); err != nil {
 		return m, err
 	}
 	at := now.UnixMilli()

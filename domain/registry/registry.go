@@ -11,8 +11,8 @@ import (
 
 	"github.com/slipway-ml/slipway/domain"
 	"github.com/slipway-ml/slipway/domain/access"
-	"github.com/slipway-ml/slipway/domain/event"
 	"github.com/slipway-ml/slipway/domain/job"
+	"github.com/slipway-ml/slipway/domain/slot"
 	"github.com/slipway-ml/slipway/domain/tracking"
 )
 
@@ -153,7 +153,7 @@ type Move struct {
 
 // Tx is what the registry asks of a transaction; *storage.Tx answers.
 type Tx interface {
-	Emit(ctx context.Context, e event.Event) error
+	slot.Tx
 	EnqueueJob(ctx context.Context, j job.Job) error
 
 	// ModelNamed finds a model that is not in the trash, without its lists.

@@ -81,7 +81,7 @@ func Verified(ctx context.Context, tx VerifyTx, g access.Grant, id, fault string
 	if fault == "" {
 		kind = "version.mended"
 	}
-	return tx.Emit(ctx, v.event(kind, map[string]string{"fault": fault}))
+	return tx.Emit(ctx, v.event(kind, map[string]any{"fault": fault}))
 }
 
 // ScanTx is what a scan asks of a transaction; *storage.Tx answers.
@@ -102,5 +102,5 @@ func Scanned(ctx context.Context, tx ScanTx, g access.Grant, s Scan) error {
 	if err := tx.SaveScan(ctx, s); err != nil {
 		return err
 	}
-	return tx.Emit(ctx, v.event("version.scanned", map[string]string{"verdict": s.Verdict}))
+	return tx.Emit(ctx, v.event("version.scanned", map[string]any{"verdict": s.Verdict}))
 }

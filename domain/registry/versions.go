@@ -249,8 +249,8 @@ func DescribeVersion(ctx context.Context, tx Tx, g access.Grant, name string, nu
 }
 
 // event is a fact about v.
-func (v Version) event(kind string, more map[string]string) event.Event {
-	data := map[string]string{"model": v.Model, "version": v.number()}
+func (v Version) event(kind string, more map[string]any) event.Event {
+	data := map[string]any{"model": v.Model, "version": v.number()}
 	for k, value := range more {
 		data[k] = value
 	}
@@ -273,7 +273,7 @@ func SetVersionTag(ctx context.Context, tx Tx, g access.Grant, name string, numb
 	if v, err = touched(ctx, tx, m, v, now); err != nil {
 		return err
 	}
-	return tx.Emit(ctx, v.event("version.tagged", map[string]string{"key": domain.Short(t.Key)}))
+	return tx.Emit(ctx, v.event("version.tagged", map[string]any{"key": domain.Short(t.Key)}))
 }
 
 // DeleteVersionTag removes a tag of a version; one that is not there is removed already.
@@ -288,7 +288,7 @@ func DeleteVersionTag(ctx context.Context, tx Tx, g access.Grant, name string, n
 	if v, err = touched(ctx, tx, m, v, now); err != nil {
 		return err
 	}
-	return tx.Emit(ctx, v.event("version.tagged", map[string]string{"key": domain.Short(key)}))
+	return tx.Emit(ctx, v.event("version.tagged", map[string]any{"key": domain.Short(key)}))
 }
 
 // DeleteVersion moves a version to the trash. Its aliases are gone with that; its number is not given out again.
@@ -298,7 +298,7 @@ func DeleteVersion(ctx context.Context, tx Tx, g access.Grant, name string, numb
 		return v, err
 	}
 	for _, alias := range v.Aliases {
-		if err := moveAlias(ctx, tx, g, m, alias, 0, "", now); err != nil {
+		if err := moveAlias(ctx, tx, g, m, alias, Version{}, "", now); err != nil {
 			return v, err
 		}
 	}
@@ -358,7 +358,7 @@ func RevokeVersion(ctx context.Context, tx Tx, g access.Grant, name string, numb
 	if v, err = touched(ctx, tx, m, v, now); err != nil {
 		return v, err
 	}
-	return v, tx.Emit(ctx, v.event("version.revoked", map[string]string{"reason": reason}))
+	return v, tx.Emit(ctx, v.event("version.revoked", map[string]any{"reason": event.Text{Value: reason}}))
 }
 
 // DownloadURI is where a client finds the files of a version.

@@ -54,7 +54,12 @@ func (l *Log) String() string {
 // Serve starts a server that believes to be on loopback, or not.
 func Serve(t testing.TB, loopback bool) *Server {
 	t.Helper()
-	db := storagetest.Open(t)
+	return ServeOn(t, storagetest.Open(t), loopback)
+}
+
+// ServeOn is Serve on a database of one's choice.
+func ServeOn(t testing.TB, db *storage.DB, loopback bool) *Server {
+	t.Helper()
 	blobs, err := blob.OpenLocal(t.TempDir())
 	if err != nil {
 		t.Fatal(err)

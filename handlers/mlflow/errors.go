@@ -5,6 +5,7 @@ import (
 	"math"
 	"net/http"
 	"strconv"
+	"strings"
 
 	"github.com/labstack/echo/v4"
 
@@ -37,11 +38,18 @@ type envelope struct {
 }
 
 // Answer tells a client of this protocol what went wrong.
-func Answer(c echo.Context, err error) error {
+func Answer(app *route.App) func(echo.Context, error) error {
+	return func(c echo.Context, err error) error { return answer(app, c, err) }
+}
+
+func answer(app *route.App, c echo.Context, err error) error {
 	kind, message := domain.KindOf(err), "the server failed: its log has the cause under request id "+route.ID(c)
 	e := (*domain.Error)(nil)
 	if errors.As(err, &e) && kind != domain.Internal {
 		message = e.Msg
+		if e.Key == "slot.protected" {
+			message = linked(app, c, message)
+		}
 		if e.RetryAfter > 0 {
 			c.Response().Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(e.RetryAfter.Seconds()))))
 		}
@@ -50,4 +58,13 @@ func Answer(c echo.Context, err error) error {
 		c.Response().Header().Set("WWW-Authenticate", `Basic realm="mlflow"`)
 	}
 	return c.JSON(codes[kind].status, envelope{codes[kind].code, message})
+}
+
+// linked is message with the path of the page it points to as a URL: whoever reads it has no address bar.
+func linked(app *route.App, c echo.Context, message string) string {
+	at := strings.LastIndex(message, " /promotions/new?")
+	if at < 0 {
+		return message
+	}
+	return message[:at+1] + (&route.Request{Context: c, App: app}).Absolute(message[at+1:])
 }

@@ -166,6 +166,7 @@ func registeredView(r *route.Request, name string) (v page.ModelView, err error)
 		return v, err
 	}
 	v.Name, v.Text, v.Created, v.CreatedBy, v.Updated, v.Tags = m.Name, m.Description, instant(m.CreatedAt), people[m.CreatedBy], instant(m.UpdatedAt), shownTags(m.Tags)
+	v.CanPropose = may(r, access.PromotionPropose)
 	v.CanWrite, v.CanDelete = may(r, access.ModelWrite), may(r, access.ModelDelete)
 	if len(versions) > pageSize {
 		versions = versions[:pageSize]

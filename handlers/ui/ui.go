@@ -30,7 +30,7 @@ type pages struct {
 func Table(door *identity.Door) []route.Route {
 	p := pages{door, &watchers{all: map[string]*watch{}}}
 	var out []route.Route
-	for _, t := range [][]route.Route{p.signing(), preferences, homePages, searchPages, experimentPages, aboutPages, runsPages, runPages, comparePages, seriesPages, modelPages, registryPages, versionPages, cardPages, trashPages, stylePages, p.account(), userPages, jobPages} {
+	for _, t := range [][]route.Route{p.signing(), preferences, homePages, searchPages, experimentPages, aboutPages, runsPages, runPages, comparePages, seriesPages, modelPages, registryPages, versionPages, cardPages, trashPages, stylePages, p.account(), userPages, jobPages, auditPages, promotionPages, environmentPages, teamPages, apiPages} {
 		out = append(out, t...)
 	}
 	return append(route.Around(out, p.framed), p.live()...)
@@ -45,6 +45,7 @@ func (p pages) framed(do func(*route.Request) error) func(*route.Request) error 
 		}
 		s := shell(r.Context, r.App, r.Grant.Actor(), r.Grant.Workspace(), local)
 		s.Flash = takeFlash(r)
+		s.Waiting = waitingFor(r)
 		withShell(r.Context, s)
 		return do(r)
 	}

@@ -13,6 +13,7 @@ var userPages = []route.Route{
 	route.GET("/users", access.UserRead, listUsers),
 	route.POST("/users", access.UserWrite, createUser),
 	route.POST("/users/:id/role", access.UserWrite, setRole),
+	route.POST("/users/:id/extra", access.UserWrite, setExtra),
 	route.POST("/users/:id/disable", access.UserWrite, func(r *route.Request) error { return setDisabled(r, true) }),
 	route.POST("/users/:id/enable", access.UserWrite, func(r *route.Request) error { return setDisabled(r, false) }),
 	route.POST("/users/:id/password", access.UserWrite, resetPassword),
@@ -37,8 +38,10 @@ func usersView(r *route.Request) (v users.ListView, err error) {
 		return err
 	})
 	for _, u := range all {
+		extra := u.Extras[r.Grant.Workspace()]
 		v.Users = append(v.Users, users.User{
 			ID: u.ID, Name: u.Name, Role: string(u.Roles[r.Grant.Workspace()]), Disabled: u.Disabled, Self: u.ID == r.Grant.Actor().ID,
+			Operator: extra.Operator, BreakGlass: extra.BreakGlass,
 			Created: instant(u.CreatedAt), LastSeen: instant(u.SeenAt),
 		})
 	}
@@ -89,6 +92,15 @@ func setRole(r *route.Request) error {
 		return err
 	}
 	if err := route.Do(r, func(tx *storage.Tx) error { return access.SetRole(r.Ctx(), tx, r.Grant, r.Param("id"), role) }); err != nil {
+		return err
+	}
+	flash(r, "flash.saved")
+	return see(r, "/users")
+}
+
+func setExtra(r *route.Request) error {
+	extra := access.Extra{Operator: form(r, "operator") != "", BreakGlass: form(r, "break_glass") != ""}
+	if err := route.Do(r, func(tx *storage.Tx) error { return access.SetExtra(r.Ctx(), tx, r.Grant, r.Param("id"), extra) }); err != nil {
 		return err
 	}
 	flash(r, "flash.saved")

@@ -149,6 +149,7 @@ func (p *versionPage) fill(tx *storage.Tx, m registry.Model) (err error) {
 	v.Tags = shownTags(x.Tags)
 	v.Aliases, v.AliasCount = aliasRows(m.Aliases, moves, people, x.Number), len(m.Aliases)
 	v.Moves = moveRows(p.Request, ofVersion(moves, x), people, recentMoves)
+	v.CanPropose = may(p.Request, access.PromotionPropose)
 	v.CanWrite, v.CanDelete, v.CanRevoke = may(p.Request, access.ModelWrite), may(p.Request, access.ModelDelete), may(p.Request, access.ModelRevoke)
 	for _, o := range others {
 		if o.Number != x.Number {

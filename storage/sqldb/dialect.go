@@ -78,6 +78,23 @@ func (db *DB) Locked(table string) string {
 	return ""
 }
 
+// Shared ends a SELECT of a row of table that must stay as it is until the transaction ends, and that others may read the
+// same way meanwhile. On SQLite nobody else is changing any.
+func (db *DB) Shared(table string) string {
+	if db.Engine == Postgres {
+		return " FOR SHARE OF " + table
+	}
+	return ""
+}
+
+// Joined is an aggregate of texts with a separator between them.
+func (db *DB) Joined(column, separator string) string {
+	if db.Engine == Postgres {
+		return "STRING_AGG(" + column + ", '" + separator + "')"
+	}
+	return "GROUP_CONCAT(" + column + ", '" + separator + "')"
+}
+
 func init() { // the driver takes functions for connections opened later, so before any
 	for name, fold := range map[string]bool{"slipway_like": false, "slipway_ilike": true} {
 		sqlite.MustRegisterDeterministicScalarFunction(name, 2, func(_ *sqlite.FunctionContext, args []driver.Value) (driver.Value, error) {

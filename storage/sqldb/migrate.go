@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
+	"slices"
 	"strings"
 	"testing/fstest"
 
@@ -98,16 +99,25 @@ func stepsFor(engine Engine, files fs.FS) (fs.FS, error) {
 	if err != nil {
 		return nil, err
 	}
+	slices.SortFunc(names, func(a, b string) int {
+		return strings.Compare(strings.TrimSuffix(a, ".sql"), strings.TrimSuffix(b, ".sql"))
+	})
 	steps := fstest.MapFS{}
-	for _, name := range names {
-		if only := strings.TrimPrefix(path.Ext(strings.TrimSuffix(name, ".sql")), "."); only != "" && only != string(engine) {
+	for _, name := range names { // NNNN_name.sql comes before NNNN_name.ENGINE.sql
+		only := path.Ext(strings.TrimSuffix(name, ".sql"))
+		if only != "" && only != "."+string(engine) {
 			continue
 		}
 		body, err := fs.ReadFile(files, name)
 		if err != nil {
 			return nil, err
 		}
-		steps[name] = &fstest.MapFile{Data: []byte(tokens[engine].Replace(string(body)))}
+		text := tokens[engine].Replace(string(body))
+		if begun := steps[strings.TrimSuffix(name, only+".sql")+".sql"]; only != "" && begun != nil {
+			begun.Data = append(begun.Data, text...)
+			continue
+		}
+		steps[name] = &fstest.MapFile{Data: []byte(text)}
 	}
 	return steps, nil
 }

@@ -24,11 +24,17 @@ func Open(t testing.TB) *storage.DB {
 	return open(t, filepath.Join(t.TempDir(), "slipway.db"))
 }
 
+// OpenPostgres gives a fresh schema on the test server.
+func OpenPostgres(t testing.TB) *storage.DB {
+	t.Helper()
+	return open(t, Postgres(t))
+}
+
 // Each runs fn on SQLite and, where PostgresEnv names a server, on a fresh schema there.
 func Each(t *testing.T, fn func(t *testing.T, db *storage.DB)) {
 	t.Helper()
 	t.Run("sqlite", func(t *testing.T) { fn(t, Open(t)) })
-	t.Run("postgres", func(t *testing.T) { fn(t, open(t, Postgres(t))) })
+	t.Run("postgres", func(t *testing.T) { fn(t, OpenPostgres(t)) })
 }
 
 // Postgres is the URL of a fresh schema on the test server; without one the test is left out, which CI forbids.

@@ -38,6 +38,7 @@ type Shell struct {
 	Zone      string         // the browser's own time zone, as far as it is known
 	TZ        *time.Location // in which times are shown; nil is UTC
 	Flash     Flash
+	Waiting   int // promotions that wait for the reader's review
 }
 
 // Flash is what the last action did, said once on the next page; without text there is none.
@@ -160,11 +161,13 @@ func navigation(s Shell) []group {
 	if s.Admin {
 		settings = append(settings, entry{"users", "nav.users", "/users", "users", ""}, entry{"jobs", "nav.jobs", "/jobs", "clock", ""})
 	}
-	settings = append(settings, entry{"trash", "nav.trash", "/trash", "trash-2", ""})
+	settings = append(settings, entry{"api", "nav.api", "/api", "scroll-text", ""}, entry{"trash", "nav.trash", "/trash", "trash-2", ""})
 	return []group{
 		{"nav.start", []entry{{"home", "nav.home", "/", "house", "h"}}},
 		{"nav.build", []entry{{"experiments", "nav.experiments", "/experiments", "flask-conical", "e"}}},
 		{"nav.models", []entry{{"registry", "nav.registry", "/models", "package", "m"}}},
+		{"nav.release", []entry{{"promotions", "nav.promotions", "/promotions", "ship", "r"}, {"environments", "nav.environments", "/environments", "layers", "i"}}},
+		{"nav.govern", []entry{{"audit", "nav.audit", "/audit", "scroll-text", "l"}}},
 		{"nav.settings", settings},
 	}
 }

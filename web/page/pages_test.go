@@ -4,6 +4,7 @@ package page_test
 import (
 	"context"
 	"fmt"
+	"net/url"
 	"regexp"
 	"strings"
 	"testing"
@@ -11,12 +12,17 @@ import (
 
 	"github.com/a-h/templ"
 
+	"github.com/slipway-ml/slipway/domain/access"
+	"github.com/slipway-ml/slipway/domain/promotion"
 	"github.com/slipway-ml/slipway/web/chart"
 	"github.com/slipway-ml/slipway/web/component"
 	"github.com/slipway-ml/slipway/web/i18n"
 	"github.com/slipway-ml/slipway/web/layout"
 	"github.com/slipway-ml/slipway/web/page/account"
+	"github.com/slipway-ml/slipway/web/page/api"
+	"github.com/slipway-ml/slipway/web/page/audit"
 	"github.com/slipway-ml/slipway/web/page/compare"
+	"github.com/slipway-ml/slipway/web/page/environments"
 	"github.com/slipway-ml/slipway/web/page/errors"
 	"github.com/slipway-ml/slipway/web/page/experiments"
 	"github.com/slipway-ml/slipway/web/page/home"
@@ -27,6 +33,7 @@ import (
 	"github.com/slipway-ml/slipway/web/page/series"
 	"github.com/slipway-ml/slipway/web/page/signin"
 	"github.com/slipway-ml/slipway/web/page/styleguide"
+	"github.com/slipway-ml/slipway/web/page/teams"
 	"github.com/slipway-ml/slipway/web/page/trash"
 	"github.com/slipway-ml/slipway/web/page/users"
 )
@@ -113,7 +120,22 @@ func pages(ctx context.Context) map[string]templ.Component {
 		"not found":      errors.Show(errors.View{Status: 404, RequestID: "r"}),
 		"teapot":         errors.Show(errors.View{Status: 418}),
 		"account":        account.Show(account.View{UserName: hostile, Roles: []account.Role{{Workspace: "default", Name: "admin"}}, Tokens: []account.Token{{ID: "1", Name: hostile, Created: now}}, NewToken: account.NewToken{Name: hostile, Secret: "s", TrackingURI: "http://x"}, Sessions: []account.Session{{ID: "1", Agent: hostile, Seen: now}}}),
-		"users":          users.List(users.ListView{Users: []users.User{{ID: "1", Name: hostile, Role: "admin", Self: true}, {ID: "2", Name: hostile, Role: "viewer", Disabled: true}}, PasswordFor: "2", PasswordErrors: map[string]string{"password": hostile}}),
+		"environments":   environments.List(environments.ListView{All: []environments.Environment{environmentOf(), {Name: "dev"}}, Known: environments.Known{}, Write: true, Name: hostile, Error: hostile}),
+		"no environment": environments.List(environments.ListView{}),
+		"environment": environments.Show(environments.View{
+			Environment: environmentOf(), Slots: []environments.Slot{{Model: hostile, Path: "/models/x", Version: 1, At: "/models/x/versions/1", Digest: "d", Since: now, By: hostile}, {Model: hostile, Version: 2}},
+			More: 3, Updated: now, UpdatedBy: hostile, Change: &environments.Change{By: hostile, At: now, Before: hostile, After: "{}", Line: "/audit/lines/1"}, Write: true,
+		}),
+		"open environment": environments.Show(environments.View{Environment: environments.Environment{Name: "dev"}, Write: true, Unused: true, Refused: hostile}),
+		"environment form": environments.Edit(environments.EditView{
+			Name: "dev", On: "1", Error: hostile, Others: []string{"test"}, Teams: []environments.Named{{ID: "t", Name: hostile}},
+			Values: url.Values{"rules": {"2"}, "rule.0.old": {"1"}, "rule.0.people": {hostile}, "rule.0.teams": {"t", "gone"}, "metrics": {"1"}, "cards": {"1"}, "scans": {"1"}, "checkss": {"1"}, "cels": {"1"}, "cel.0.expr": {hostile}, "freezes": {"1"}},
+			Errors: map[string]string{"rule.0.count": hostile},
+		}),
+		"environment JSON": environments.Edit(environments.EditView{Name: "dev", JSON: true, Text: hostile, People: []environments.Named{{ID: "p", Name: hostile}}}),
+		"teams":            teams.List(teams.ListView{Teams: []teams.Team{{ID: "t", Name: hostile, Members: []teams.Person{{ID: "p", Name: hostile}}}, {ID: "u", Name: "held", Named: "production"}}, People: []teams.Person{{ID: "p", Name: hostile}, {ID: "q", Name: hostile}}, Write: true, Name: hostile, Error: hostile}),
+		"no teams":         teams.List(teams.ListView{}),
+		"users":            users.List(users.ListView{Users: []users.User{{ID: "1", Name: hostile, Role: "admin", Self: true}, {ID: "2", Name: hostile, Role: "viewer", Disabled: true}}, PasswordFor: "2", PasswordErrors: map[string]string{"password": hostile}}),
 		"home": home.Show(home.View{
 			Period: "7d", Tiles: []component.TileProps{{Label: "Runs", Value: "2", Meta: hostile, MetaTone: component.Danger, Trend: []float64{1, 2}}}, RunningMore: 2,
 			Running:     []home.Running{{ID: "r1", Name: hostile, Experiment: hostile, For: "2 h", Stale: true, Written: now}, {ID: "r2", Name: "b"}},
@@ -130,9 +152,23 @@ func pages(ctx context.Context) map[string]templ.Component {
 		"search/one kind": search.Show(search.View{Words: "a", Kind: "runs", Most: 1, Groups: []search.Group{{Kind: "runs", Icon: "activity", More: true, Items: []search.Item{{Name: "a", Path: "/runs/r1"}}}}}),
 		"search/nothing":  search.Show(search.View{Words: hostile}),
 		"search/begin":    search.Show(search.View{}),
+		"api":             api.Show(api.View{Groups: []api.Group{{Name: "slots", About: hostile, Operations: []api.Operation{{ID: "a", Method: "GET", Path: hostile, Summary: hostile, About: hostile, Parameters: []api.Field{{Name: hostile, Kind: "query", About: hostile, Needed: true}}, Curl: hostile}}}}}),
 		"jobs": jobs.List(jobs.View{State: "failed", Rows: []jobs.Row{
 			{ID: "1", Kind: "sweep", Key: hostile, State: "failed", Attempts: 3, Most: 3, Ordered: now, Over: now, By: hostile, Error: hostile}, {ID: "2", Kind: "scan", State: "queued", Next: now},
 		}}),
+		"audit": audit.List(audit.View{
+			Filter: audit.Filter{Chain: audit.ServerChain, Actor: hostile, Action: "run.delete", Object: hostile, From: hostile}, Actions: []string{"run.delete"}, Server: true, Problem: hostile,
+			Rows: []audit.Row{{Seq: 9, At: now, Actor: hostile, Action: "user.write", Told: []audit.Told{
+				{Kind: "version.revoked", Subject: "v", Name: hostile, Path: "/models/x", Data: map[string]any{"reason": hostile, "version": "1"}}, {Kind: hostile, Subject: hostile}, {Kind: "run.deleted", Subject: "r"}, {Kind: "run.deleted", Subject: "q"},
+			}}},
+			Pager: component.PagerProps{Shown: "1 line", Next: "/audit?token=x"}, Verdict: &audit.Verdict{Lines: 8, Seq: 9, Reason: "edited"},
+		}),
+		"audit/none":  audit.List(audit.View{Filter: audit.Filter{Actor: "a"}}),
+		"audit/empty": audit.List(audit.View{Verdict: &audit.Verdict{Lines: 1, Since: now, Until: now, Hash: "ab"}}),
+		"audit/line": audit.Details(audit.Line{
+			Row:     audit.Row{Seq: 9, At: now, Actor: hostile, Action: "user.write", Told: []audit.Told{{Kind: "user.created", Subject: "u", Name: hostile, Data: map[string]any{"name": hostile}}}},
+			ActorID: "u", Objects: []string{hostile}, Facts: hostile, Address: hostile, Hash: "ab", Earlier: true, Later: true,
+		}),
 		"jobs/empty": jobs.List(jobs.View{}),
 		"trash": trash.List(trash.View{
 			CanRestore: true, CanPurge: true, Purging: true, Counts: map[string]int64{"run": 2, "model": 1},
@@ -206,6 +242,28 @@ var (
 	postForm    = regexp.MustCompile(`<form[^>]*method="post"[^>]*>`)
 	bareKey     = regexp.MustCompile(`>\s*[a-z_]+(\.[a-z_0-9]+)+\s*<`)
 )
+
+// environmentOf is an environment whose rules ask for everything that rules can ask for.
+func environmentOf() environments.Environment {
+	limit := 0.5
+	return environments.Environment{
+		Name: "production", Protected: true, Live: 2, Freeze: hostile, Until: now,
+		Policy: promotion.Policy{
+			Gates: []promotion.Gate{
+				{ID: "m", Kind: promotion.MetricGate, Metric: hostile, Op: "<=", LiveMargin: &limit, Dataset: hostile, TTL: 90_000},
+				{ID: "n", Kind: promotion.MetricGate, Metric: "auc", Op: ">=", Limit: &limit},
+				{ID: "c", Kind: promotion.CardGate},
+				{ID: "d", Kind: promotion.CardGate, Sections: []string{"data"}, Licences: []string{"MIT"}},
+				{ID: "s", Kind: promotion.ScanGate, Worst: "clean"},
+				{ID: "k", Kind: promotion.ChecksGate, Checks: []string{hostile}},
+				{ID: "e", Kind: promotion.CELGate, Expr: hostile},
+			},
+			Rules:    []promotion.Rule{{Name: hostile, Count: 1, From: promotion.Eligible{Roles: []access.Role{access.Admin}, Teams: []string{"t"}, Users: []string{"u"}}, Apart: []promotion.Connected{promotion.Trainer}}},
+			Requires: []string{"staging"}, Soak: 3_600_000, TTL: 86_400_000, DataClass: "restricted", FinalReject: true, Supersede: true, AutoExecute: true, BreakGlass: true, DebtHours: 1, NeverWaived: []string{"m"},
+			Freezes: []promotion.Freeze{{Name: hostile, From: "2026-12-20T00:00", Until: "2026-12-21T00:00", Zone: "UTC"}, {Name: "b", Start: "2026-12-20T00:00", Rule: "FREQ=DAILY", Long: 60_000, Zone: "UTC"}},
+		},
+	}
+}
 
 func TestPages(t *testing.T) {
 	for _, lang := range i18n.Languages {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/slipway-ml/slipway/web/component"
 	"github.com/slipway-ml/slipway/web/i18n"
+	"github.com/slipway-ml/slipway/web/page/promotions"
 )
 
 // The periods a reader may look at; the first is the usual one.
@@ -22,6 +23,7 @@ type View struct {
 	RunningMore int64 // that run as well and are not listed
 	Recent      []Row
 	Experiments []Experiment
+	Waiting     []promotions.Row // for the reader
 
 	FirstUse    bool // there is nothing yet: show how to begin
 	TrackingURI string

@@ -93,6 +93,7 @@ type ModelView struct {
 	Moves         []MoveRow
 	MoreMoves     bool
 	CanWrite      bool
+	CanPropose    bool
 	CanDelete     bool
 	Form          AliasForm
 	RenameError   string
@@ -205,6 +206,7 @@ type VersionView struct {
 	Moves    []MoveRow
 	CanWrite bool
 
+	CanPropose           bool
 	CanDelete, CanRevoke bool
 
 	Card CardTab
@@ -419,4 +421,9 @@ func importTone(c scan.Class) component.Tone {
 	case scan.Unknown, scan.Code:
 	}
 	return component.Warn
+}
+
+// promotePath is where to ask for a version to go live.
+func promotePath(model string, n int64) string {
+	return "/promotions/new?" + url.Values{"model": {model}, "version": {number(n)}}.Encode()
 }

@@ -13,6 +13,7 @@ import (
 //
 //	POST /users                name, role, password
 //	POST /users/:id/role       role
+//	POST /users/:id/extra      operator, break_glass
 //	POST /users/:id/disable
 //	POST /users/:id/enable
 //	POST /users/:id/password   password
@@ -26,6 +27,8 @@ type ListView struct {
 // User is one person; Role is viewer, editor, reviewer or admin.
 type User struct {
 	ID, Name, Role string
+	Operator       bool // may carry out and roll back what is somebody else's
+	BreakGlass     bool // may act in an emergency without the reviews
 	Disabled       bool
 	Self           bool // the reader's own row: no way to lock oneself out
 	Created        time.Time

@@ -1,0 +1,142 @@
+// Promotions: from a version to what is live, with the people between; nobody decides about their own; rejected, rolled back.
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { axe, launch, look, open } from './lib/browser.js';
+import { client } from './lib/seed.js';
+import { startServer } from './lib/server.js';
+import { addUser, basic, createFirst, signIn } from './lib/sign.js';
+
+let server, browser;
+const tabs = {};
+const hostile = '<script>window.hit=1</script><img src=x onerror=window.hit=1> [x](javascript:window.hit=1)';
+const policy = {
+  gates: [{ id: 'auc', kind: 'metric', metric: 'val_auc', op: '>=', limit: 0.91 }, { id: 'files', kind: 'scan', worst: 'notice' }],
+  rules: [{ count: 1, from: { roles: ['reviewer', 'admin'] } }],
+};
+
+before(async () => {
+  [server, browser] = await Promise.all([startServer(), launch()]);
+  tabs.ada = await open(browser);
+  await createFirst(tabs.ada.page, server.url);
+  for (const [name, role] of [['noor', 'editor'], ['iris', 'reviewer'], ['marco', 'reviewer']]) {
+    await addUser(tabs.ada.page.context(), server.url, name, role);
+    tabs[name] = await open(browser);
+    await signIn(tabs[name].page, server.url, name);
+    await tabs[name].page.waitForURL('**/');
+  }
+  const api = client(server.url, basic('noor'));
+  const experiment = await api.experiment('tuning');
+  await api.post('registered-models/create', { name: 'fraud-scorer' });
+  for (const n of [1, 2, 3]) {
+    const run = await api.run(experiment, `xgb-${n}`, { params: { depth: 4 + n }, metrics: [{ key: 'val_auc', value: 0.9 + n / 100, step: 0, timestamp: Date.now() }] });
+    const model = await api.model(experiment, `clf-${n}`, run.id);
+    await api.file(model, 'MLmodel', 'flavors:\n  python_function: {loader_module: mlflow.sklearn}\n');
+    await api.file(model, 'model.pkl', Buffer.from(`\x80\x04K${String.fromCharCode(n)}.`, 'latin1'));
+    await api.ready(model.id);
+    await api.post('model-versions/create', { name: 'fraud-scorer', source: `models:/${model.id}`, run_id: run.id });
+  }
+  for (const [path, form] of [['edit', { as: 'json', on: '1', policy: JSON.stringify(policy) }], ['protect', {}]]) {
+    const answer = await tabs.ada.page.context().request.post(`${server.url}/environments/production/${path}`, { form, maxRedirects: 0 });
+    assert.equal(answer.status(), 303, path);
+  }
+});
+after(async () => { await browser?.close(); await server?.stop(); });
+
+const go = (who, path) => tabs[who].page.goto(server.url + path);
+const cookies = async (who) => ({ signedInAs: await tabs[who].page.context().storageState() });
+const alias = async () => {
+  const answer = await fetch(`${server.url}/api/2.0/mlflow/registered-models/alias?name=fraud-scorer&alias=production`, { headers: { authorization: basic('noor') } });
+  return answer.ok ? (await answer.json()).model_version.version : '';
+};
+const button = (who, name) => tabs[who].page.getByRole('button', { name, exact: true });
+
+test('empty pages say how to begin', async () => {
+  await look(browser, `${server.url}/promotions`, 'promotions-empty', { ready: '.empty', ...await cookies('noor') });
+  await look(browser, `${server.url}/slots`, 'slots-empty', { ready: '.empty', ...await cookies('noor') });
+});
+
+test('a request takes four clicks from home, an approval two, and only others can give it', async () => {
+  const { page } = tabs.noor;
+  await go('noor', '/');
+  await page.getByRole('link', { name: 'Registry' }).click(); // 1
+  await page.getByRole('link', { name: 'fraud-scorer' }).first().click(); // 2
+  await page.getByRole('link', { name: 'Request promotion' }).click(); // 3
+  await page.waitForURL('**/promotions/new?*');
+  await axe(page, 'the form of a request');
+  await page.selectOption('#version', '1');
+  await page.fill('#reason', `**Fewer** false alarms. ${hostile}`);
+  await page.getByRole('button', { name: 'Request promotion' }).click(); // 4
+  await page.waitForURL('**/promotions/1');
+  await page.getByText('This is your request: somebody else decides.').waitFor();
+  // 0.91 is the limit, so it passes; the scan may still be under way.
+  await tabs.iris.page.goto(server.url);
+  for (let i = 0; i < 20 && !await tabs.iris.page.getByRole('heading', { name: 'Waiting for me' }).count(); i += 1) await tabs.iris.page.reload();
+  await tabs.iris.page.getByRole('link', { name: 'PR-1' }).click(); // 1
+  await button('iris', 'Approve').click(); // 2
+  await tabs.iris.page.getByText('Your decision is recorded').waitFor();
+  assert.equal(await alias(), '');
+  await page.reload();
+  await button('noor', 'Make it live').click();
+  await page.getByText('It is live').waitFor();
+  assert.equal(await alias(), '1');
+  const own = await page.context().request.post(`${server.url}/promotions/1/decide`, { form: { decision: 'approve' } });
+  assert.equal(own.status(), 403, 'a requester has no way to approve');
+});
+
+test('what is live shows the difference; one who rejects stops it; the last editor does not decide', async () => {
+  await go('noor', '/promotions/new?model=fraud-scorer&version=2&to=production');
+  await tabs.noor.page.fill('#reason', 'More trees');
+  await button('noor', 'Request promotion').click();
+  await tabs.noor.page.waitForURL('**/promotions/2');
+  await go('iris', '/promotions/2');
+  await tabs.iris.page.getByRole('row', { name: /val_auc/ }).getByText('0.01').waitFor();
+  await tabs.iris.page.getByRole('row', { name: /depth/ }).waitFor();
+  tabs.iris.expect(400);
+  await button('iris', 'Reject').click();
+  await tabs.iris.page.getByText('The comment is missing').waitFor();
+  await axe(tabs.iris.page, 'a decision that was refused');
+  await tabs.iris.page.fill('#comment', 'Too slow on Fridays');
+  await button('iris', 'Reject').click();
+  await tabs.iris.page.getByText('Your decision is recorded').waitFor();
+  await go('noor', '/promotions/2');
+  await tabs.noor.page.getByText('A reviewer rejected it').waitFor();
+  assert.equal(await button('noor', 'Make it live').count(), 0);
+  await go('ada', '/promotions/2'); // an administrator edits, and may not approve then
+  await button('ada', 'Edit').click();
+  await tabs.ada.page.fill('#edit-reason', 'More trees, faster');
+  await button('ada', 'Save').click();
+  await tabs.ada.page.getByText('You edited it last: somebody else decides.').waitFor();
+  await look(browser, `${server.url}/promotions/2`, 'promotion', { ready: '.gate', ...await cookies('iris') });
+  await go('marco', '/promotions/2');
+  await button('marco', 'Approve').click();
+  await tabs.marco.page.getByText('Your decision is recorded').waitFor();
+  await go('noor', '/promotions/2');
+  await button('noor', 'Make it live').click();
+  await tabs.noor.page.getByText('It is live').waitFor();
+  assert.equal(await alias(), '2');
+});
+
+test('one click back, and what was live when', async () => {
+  const { page } = tabs.ada;
+  await go('ada', '/slots');
+  await look(browser, `${server.url}/slots`, 'slots', { ready: '.tbl', ...await cookies('ada') });
+  await page.getByRole('button', { name: /Roll back/ }).click();
+  await axe(page, 'the dialog of a rollback');
+  await page.getByRole('dialog').getByLabel('Reason').fill('Errors since noon');
+  await page.getByRole('dialog').getByRole('button', { name: 'Roll back' }).click();
+  await page.getByText('Version 1 is live again in production').waitFor();
+  assert.equal(await alias(), '1');
+  await page.getByText('rolled back by ada').waitFor();
+  await page.goto(`${server.url}/slots?at=2020-01-01T00:00`);
+  await page.getByText('The versions that were live at').waitFor();
+  assert.equal(await page.getByRole('link', { name: 'v1' }).count(), 0);
+  await look(browser, `${server.url}/promotions?tab=all`, 'promotions', { ready: '.tbl', ...await cookies('iris') });
+});
+
+test('nothing that people wrote runs', async () => {
+  for (const who of Object.keys(tabs)) {
+    await go(who, '/promotions/1');
+    assert.equal(await tabs[who].page.evaluate(() => window.hit), undefined);
+    tabs[who].clean(who);
+  }
+});

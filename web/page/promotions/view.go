@@ -1,0 +1,364 @@
+// Package promotions is the pages of requests to make a version live, and of what is live where.
+//
+//	GET  /promotions               tab (waiting, open, mine, all), below
+//	GET  /promotions/new           model, version, to
+//	POST /promotions               model, version, environment, reason
+//	GET  /promotions/:number
+//	POST /promotions/:number/…     submit, edit, cancel, decide, withdraw, waive, comment, execute, abort, break-glass, debt
+//	GET  /slots                    at
+//	POST /slots/rollback            environment, asset, version, generation, reason
+package promotions
+
+import (
+	"context"
+	"net/url"
+	"strconv"
+	"time"
+
+	"github.com/slipway-ml/slipway/domain"
+	"github.com/slipway-ml/slipway/domain/promotion"
+	"github.com/slipway-ml/slipway/web/component"
+	"github.com/slipway-ml/slipway/web/format"
+	"github.com/slipway-ml/slipway/web/i18n"
+	"github.com/slipway-ml/slipway/web/layout"
+)
+
+// The tabs of the list.
+const (
+	TabWaiting = "waiting"
+	TabOpen    = "open"
+	TabMine    = "mine"
+	TabAll     = "all"
+)
+
+// ListView is a list of requests.
+type ListView struct {
+	Tab     string
+	Waiting int // for the reader
+	Rows    []Row
+	Pager   component.PagerProps
+}
+
+// Row is one request in a list.
+type Row struct {
+	Number      int64
+	Model       string
+	Version     int64
+	Environment string
+	State       promotion.State
+	Cause       string
+	Author      string
+	Updated     time.Time
+}
+
+func (r Row) name() string { return "PR-" + strconv.FormatInt(r.Number, 10) }
+
+// Path is the page of a request.
+func Path(number int64) string { return "/promotions/" + strconv.FormatInt(number, 10) }
+
+func (v ListView) tabs(ctx context.Context) (out []component.Tab) {
+	for _, t := range []string{TabWaiting, TabOpen, TabMine, TabAll} {
+		tab := component.Tab{Label: i18n.T(ctx, "promotions.tab."+t), URL: "/promotions?tab=" + t, Current: v.Tab == t}
+		if t == TabWaiting && v.Waiting > 0 {
+			tab.Count = strconv.Itoa(v.Waiting)
+		}
+		out = append(out, tab)
+	}
+	return out
+}
+
+// look is the tone and the icon of a state.
+func look(s promotion.State) (component.Tone, string) {
+	switch s {
+	case promotion.Completed:
+		return component.OK, "circle-check"
+	case promotion.Approved:
+		return component.OK, "check"
+	case promotion.InReview:
+		return component.Info, "eye"
+	case promotion.Checking, promotion.Executing:
+		return component.Info, "loader-circle"
+	case promotion.Blocked, promotion.Rejected, promotion.Aborted:
+		return component.Danger, "circle-x"
+	case promotion.Scheduled:
+		return component.Warn, "clock"
+	default:
+		return component.Neutral, "circle-dashed"
+	}
+}
+
+// verdict is the tone, the icon and the class of a verdict.
+func verdict(x promotion.Verdict) (tone component.Tone, icon, class string) {
+	switch x {
+	case promotion.Passed:
+		return component.OK, "circle-check", "gate--ok"
+	case promotion.Failed, promotion.Errored:
+		return component.Danger, "circle-x", "gate--fail"
+	case promotion.Inconclusive:
+		return component.Warn, "circle-question-mark", "gate--wait"
+	case promotion.Waiting:
+		return component.Warn, "clock", "gate--wait"
+	default:
+		return component.Neutral, "circle-dashed", "gate--none"
+	}
+}
+
+// NewView is the form for a new request.
+type NewView struct {
+	Model, Reason, To, Error string
+	Version                  int64
+	Versions                 []int64
+	Environments             []string
+}
+
+// ShowView is the page of one request.
+type ShowView struct {
+	Number      int64
+	Model       string
+	Version     int64
+	Environment string
+	Protected   bool
+	State       promotion.State
+	Cause       string
+	Until       time.Time // of the freeze, or the day before which it is not carried out; zero where that is not the cause
+	Author      string
+	Editor      string // "" = the author
+	Created     time.Time
+	Deadline    time.Time
+	Reason      string
+	Revision    int64
+	NotBefore   string // in the form of its field
+	Incident    string
+	Steps       []Step
+	Live        Side // without a version where nothing is live
+	Candidate   Side
+	Metrics     []Metric
+	Changes     []Change
+	Gates       []Gate
+	Rules       []Rule
+	Reviews     []Review
+	Notes       []Note
+	Unmet       []promotion.Unmet // what is in the way of carrying it out
+	Binding     promotion.Binding
+	Versions    []int64
+
+	CanDecide  bool
+	WhyNot     string // key below "promotions.why." where the reader cannot decide
+	MayApprove bool
+	CanTake    bool // withdraw one's own review
+	CanExecute bool // is the one who may, once nothing is in the way
+	CanCancel  bool
+	CanEdit    bool
+	CanSubmit  bool
+	CanWaive   bool
+	CanGlass   bool
+	CanClose   bool // a debt
+	Debt       bool
+	DebtDue    time.Time
+	Rollback   *RollbackForm
+	Comment    string // as typed, with Error
+	Error      string
+	Problem    string // of another form, at the top
+}
+
+// Step is an environment on the way.
+type Step struct {
+	Name, Text string
+	Done, Now  bool
+}
+
+// Side is one of the two versions that are compared.
+type Side struct {
+	Version int64
+	Path    string
+	Since   time.Time
+	Digest  string
+	Data    string
+	Commit  string
+	Licence string
+}
+
+// Metric is one number of both versions.
+type Metric struct {
+	Name, Dataset    string
+	Live, Here       string
+	Change, Limit    string
+	Up, Better, Tone bool // Tone: it is known which way is better
+}
+
+// Change is something else in which the two differ.
+type Change struct{ What, Before, After string }
+
+// Gate is what one gate found.
+type Gate struct {
+	ID       string
+	Kind     promotion.GateKind
+	Verdict  promotion.Verdict
+	Was      promotion.Verdict // of a waived one
+	Sentence string
+	Expires  time.Time
+	WaivedBy string
+	Reason   string // of the waiver
+	Waivable bool
+}
+
+// Rule is how far a rule of approval is met.
+type Rule struct {
+	Name       string
+	Have, Need int
+	Whom       string
+}
+
+// Review is what somebody said.
+type Review struct {
+	By        string
+	Decision  promotion.Decision
+	Comment   string
+	At        time.Time
+	Stale     string // key below "promotions.stale."
+	Withdrawn bool
+	Counts    bool
+}
+
+// Note is a line of the story.
+type Note struct {
+	By, Kind, Body string
+	At             time.Time
+}
+
+// RollbackForm asks for what was live before.
+type RollbackForm struct {
+	Environment string
+	Asset       string
+	Model       string
+	Version     string // id, "" = the one before
+	Number      int64
+	Generation  int64
+}
+
+func (v ShowView) name() string { return "PR-" + strconv.FormatInt(v.Number, 10) }
+func (v ShowView) path() string { return Path(v.Number) }
+func (v ShowView) crumbs(ctx context.Context) []layout.Crumb {
+	return []layout.Crumb{{Label: i18n.T(ctx, "nav.promotions"), Path: "/promotions"}, {Label: v.name()}}
+}
+
+func (v ShowView) title(ctx context.Context) string {
+	return i18n.T(ctx, "promotions.title", v.Model, number(v.Version), v.Environment)
+}
+
+func number(n int64) string { return strconv.FormatInt(n, 10) }
+
+// count is how many gates have one of some verdicts.
+func (v ShowView) count(of ...promotion.Verdict) int {
+	n := 0
+	for _, g := range v.Gates {
+		for _, x := range of {
+			if g.Verdict == x {
+				n++
+			}
+		}
+	}
+	return n
+}
+
+// LiveView is what is live where.
+type LiveView struct {
+	Environments []string
+	Rows         []LiveRow
+	At           string // in the form of its field, "" = now
+	Problem      string
+	CanRollBack  bool
+}
+
+// LiveRow is one model.
+type LiveRow struct {
+	Model string
+	Cells []LiveCell
+}
+
+// LiveCell is what is live of a model in one environment.
+type LiveCell struct {
+	Version int64
+	Since   time.Time
+	By      string
+	Cause   string
+	Back    *RollbackForm
+}
+
+func noteIcon(kind string) (icon, class string) {
+	switch kind {
+	case "comment":
+		return "file-text", ""
+	case "completed", "became_approved":
+		return "circle-check", "tl__i--ok"
+	case "rejected", "failed", "became_blocked", "cancelled":
+		return "circle-x", "tl__i--danger"
+	case "broke_glass", "waived":
+		return "triangle-alert", "tl__i--warn"
+	case "created", "submitted":
+		return "ship", "tl__i--info"
+	}
+	return "clock", ""
+}
+
+func (f RollbackForm) id() string { return "roll-back-" + f.Asset + "-" + f.Environment }
+
+func pathEscape(s string) string { return url.PathEscape(s) }
+
+func versionPath(model string, n int64) string {
+	return "/models/" + url.PathEscape(model) + "/versions/" + number(n)
+}
+
+func (v NewView) versions() (out []component.Option) {
+	for _, n := range v.Versions {
+		out = append(out, component.Option{Value: number(n), Label: "v" + number(n), Selected: n == v.Version})
+	}
+	return out
+}
+
+func (v NewView) environments() (out []component.Option) {
+	for _, e := range v.Environments {
+		out = append(out, component.Option{Value: e, Label: e, Selected: e == v.To})
+	}
+	return out
+}
+
+func (v ShowView) versions() (out []component.Option) {
+	for _, n := range v.Versions {
+		out = append(out, component.Option{Value: number(n), Label: "v" + number(n), Selected: n == v.Version})
+	}
+	return out
+}
+
+func short(digest string) string { return digest[:min(len(digest), 12)] }
+
+// sentence is a condition in the reader's language. A word among its arguments is one of a verdict or a state.
+func sentence(ctx context.Context, u promotion.Unmet) string {
+	args := make([]any, len(u.Args))
+	for i, a := range u.Args {
+		switch a := a.(type) {
+		case promotion.State:
+			args[i] = i18n.T(ctx, "promotions.state."+string(a))
+		case domain.Word:
+			args[i] = i18n.T(ctx, "promotions."+a.Key)
+		case time.Time:
+			args[i] = format.Time(ctx, a).Full
+		case int64:
+			args[i] = number(a)
+		case int:
+			args[i] = strconv.Itoa(a)
+		default:
+			args[i] = a
+		}
+	}
+	return i18n.T(ctx, "promotions.in_the_way."+u.Key, args...)
+}
+
+// plain is what a line has to say besides, where it is text of people.
+func (n Note) plain() string {
+	switch n.Kind {
+	case "waived", "broke_glass", "cancelled", "rejected", "failed", "superseded", "debt_closed":
+		return n.Body
+	}
+	return ""
+}
