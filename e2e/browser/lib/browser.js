@@ -99,13 +99,13 @@ export async function axe(page, where, rules = 'all', off = []) {
 
 export const shot = (page, name) => page.screenshot({ path: join(shots, `${name}.png`), fullPage: true });
 
-// look opens a page in every light, width and language, anew each time so that no colour is on its way to another, and
+// look opens a page in both lights, widths and languages, each with each other once, anew each time so that no colour is on its way to another, and
 // checks its frame and its accessibility. act brings the page into the state that is meant, ready waits for it; signedInAs is the state of somebody's browser.
 export async function look(browser, url, name, { act, ready, signedInAs } = {}) {
   for (const lang of ['en', 'it']) {
     const tab = await open(browser, { lang, signedInAs });
     const { page } = tab;
-    for (const [colorScheme, size] of lang === 'en' ? [['light', wide], ['dark', wide], ['light', narrow], ['dark', narrow]] : [['light', narrow], ['dark', wide]]) {
+    for (const [colorScheme, size] of lang === 'en' ? [['light', wide], ['dark', narrow]] : [['light', narrow], ['dark', wide]]) {
       await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
       await page.setViewportSize(size);
       await page.goto(url);
