@@ -1,7 +1,6 @@
 package promotion
 
 import (
-	"cmp"
 	"context"
 	"slices"
 	"strings"
@@ -38,16 +37,7 @@ func word(what string) domain.Word { return domain.Word{Key: "promotion.word." +
 
 // load finds a request and all that decides about it.
 func load(ctx context.Context, tx Tx, g access.Grant, p access.Perm, number int64, now time.Time) (Situation, error) {
-	r, err := tx.PromotionNumbered(ctx, g.Workspace(), number)
-	if domain.KindOf(err) == domain.NotFound {
-		if err := g.Need(p, g.Workspace()); err != nil {
-			return Situation{}, err
-		}
-		return Situation{}, noPromotion(number)
-	}
-	if err == nil {
-		err = g.Need(p, r.Workspace)
-	}
+	r, err := Find(ctx, tx, g, p, number)
 	if err != nil {
 		return Situation{}, err
 	}
@@ -71,17 +61,11 @@ func Create(ctx context.Context, tx Tx, g access.Grant, environment, model strin
 	if err != nil {
 		return Request{}, err
 	}
-	env, err := tx.EnvironmentNamed(ctx, g.Workspace(), environment)
-	if domain.KindOf(err) == domain.NotFound {
-		return Request{}, domain.Fail(domain.NotFound, "env.none", "there is no environment %s", domain.Short(environment))
-	}
+	env, policy, err := EnvironmentNamed(ctx, tx, g, access.PromotionPropose, environment)
 	if err != nil {
 		return Request{}, err
 	}
-	m, err := tx.ModelNamed(ctx, g.Workspace(), model)
-	if domain.KindOf(err) == domain.NotFound {
-		return Request{}, domain.Fail(domain.NotFound, "registry.no_model", "Registered Model with name=%s not found", domain.Short(model))
-	}
+	m, err := modelNamed(ctx, tx, g, access.PromotionPropose, model)
 	if err != nil {
 		return Request{}, err
 	}
@@ -102,10 +86,6 @@ func Create(ctx context.Context, tx Tx, g access.Grant, environment, model strin
 		return Request{}, domain.Fail(domain.Invalid, "promotion.unverifiable", "the files of version %d of %s do not lie in the server's own store, so nobody can prove what would go live: register it from a run or a logged model", number, domain.Short(model))
 	case s.Stable.ID == v.ID:
 		return Request{}, domain.Fail(domain.Invalid, "promotion.live_already", "version %d of %s is live in %s already", number, domain.Short(model), env.Name)
-	}
-	policy, err := ParsePolicy(env.Policy)
-	if err != nil {
-		return Request{}, err
 	}
 	open, err := tx.OpenPromotionsOfSlot(ctx, s.ID)
 	if err != nil {
@@ -395,13 +375,7 @@ func WaiveGate(ctx context.Context, tx Tx, g access.Grant, number int64, gate, r
 
 // Comment adds to the discussion of a request, which stays open after its end.
 func Comment(ctx context.Context, tx Tx, g access.Grant, number int64, body string, now time.Time) (Note, error) {
-	r, err := tx.PromotionNumbered(ctx, g.Workspace(), number)
-	if err := g.Need(access.PromotionComment, cmp.Or(r.Workspace, g.Workspace())); err != nil {
-		return Note{}, err
-	}
-	if domain.KindOf(err) == domain.NotFound {
-		return Note{}, noPromotion(number)
-	}
+	r, err := Find(ctx, tx, g, access.PromotionComment, number)
 	if err != nil {
 		return Note{}, err
 	}

@@ -170,10 +170,7 @@ func Rollback(ctx context.Context, tx Tx, g access.Grant, environment, asset, ve
 	if err != nil {
 		return slot.Slot{}, err
 	}
-	env, err := tx.EnvironmentNamed(ctx, g.Workspace(), environment)
-	if domain.KindOf(err) == domain.NotFound {
-		return slot.Slot{}, domain.Fail(domain.NotFound, "env.none", "there is no environment %s", domain.Short(environment))
-	}
+	env, _, err := EnvironmentNamed(ctx, tx, g, access.SlotRollback, environment)
 	if err != nil {
 		return slot.Slot{}, err
 	}

@@ -23,37 +23,39 @@ const MostWaiting = 100
 
 // Inbox is what waits for the caller: requests of others whose approval by them would count, and their own to act on.
 func Inbox(ctx context.Context, tx InboxTx, g access.Grant) (review, own []Request, err error) {
-	if err := g.Need(access.PromotionRead, g.Workspace()); err != nil {
+	if review, err = ToReview(ctx, tx, g); err != nil {
 		return nil, nil, err
 	}
-	if own, err = tx.PromotionsToAct(ctx, g.Workspace(), me(g), MostWaiting); err != nil {
-		return nil, nil, err
-	}
-	if !g.Actor().May(access.PromotionReview, g.Workspace()) {
-		return nil, own, nil
+	own, err = tx.PromotionsToAct(ctx, g.Workspace(), me(g), MostWaiting)
+	return review, own, err
+}
+
+// ToReview lists the requests of others whose approval by the caller would count.
+func ToReview(ctx context.Context, tx InboxTx, g access.Grant) ([]Request, error) {
+	if err := g.Need(access.PromotionRead, g.Workspace()); err != nil || !g.Actor().May(access.PromotionReview, g.Workspace()) {
+		return nil, err
 	}
 	all, err := tx.PromotionsToReview(ctx, g.Workspace(), me(g), MostWaiting)
 	if err != nil || len(all) == 0 {
-		return nil, own, err
+		return nil, err
 	}
 	p, err := tx.Person(ctx, g.Workspace(), me(g))
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	envs, err := tx.Environments(ctx, g.Workspace())
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	policies := map[string]Policy{}
 	for _, e := range envs {
 		if policies[e.ID], err = ParsePolicy(e.Policy); err != nil {
-			return nil, nil, err
+			return nil, err
 		}
 	}
-	review = slices.DeleteFunc(all, func(r Request) bool {
+	return slices.DeleteFunc(all, func(r Request) bool {
 		return !policies[r.EnvironmentID].Eligible(p, People{Author: r.Author, Editor: r.Editor})
-	})
-	return review, own, nil
+	}), nil
 }
 
 // DueTx is what the clock asks of a transaction besides.

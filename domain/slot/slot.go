@@ -155,9 +155,13 @@ func (e Environment) Open(model string, number int64) error {
 		"%s is protected: what is live there changes by a promotion that reviewers approve. Request it at %s", e.Name, RequestPath(e.Name, model, number))
 }
 
-// RequestPath is the page, below the server's address, on which to ask for a version in an environment.
+// RequestPath is the page, below the server's address, on which to ask for a version in an environment, "" for the one that
+// the page offers first.
 func RequestPath(environment, model string, number int64) string {
-	q := url.Values{"to": {environment}, "model": {model}}
+	q := url.Values{"model": {model}}
+	if environment != "" {
+		q.Set("to", environment)
+	}
 	if number > 0 {
 		q.Set("version", strconv.FormatInt(number, 10))
 	}

@@ -6,7 +6,6 @@ import (
 	"maps"
 	"math"
 	"net/http"
-	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -23,6 +22,7 @@ import (
 	"github.com/slipway-ml/slipway/web/format"
 	"github.com/slipway-ml/slipway/web/i18n"
 	page "github.com/slipway-ml/slipway/web/page/promotions"
+	registrypage "github.com/slipway-ml/slipway/web/page/registry"
 )
 
 var promotionPages = []route.Route{
@@ -58,7 +58,7 @@ func waitingFor(r *route.Request) int {
 	}
 	n := 0
 	if err := r.DB.Read(r.Ctx(), g, func(tx *storage.Tx) error {
-		review, _, err := promotion.Inbox(r.Ctx(), tx, g)
+		review, err := promotion.ToReview(r.Ctx(), tx, g)
 		n = len(review)
 		return err
 	}); err != nil {
@@ -75,7 +75,7 @@ func waitingRows(r *route.Request) (rows []page.Row, err error) {
 	if err != nil {
 		return nil, err
 	}
-	return rows, r.DB.Read(r.Ctx(), g, func(tx *storage.Tx) error {
+	err = r.DB.Read(r.Ctx(), g, func(tx *storage.Tx) error {
 		review, own, err := promotion.Inbox(r.Ctx(), tx, g)
 		if err != nil {
 			return err
@@ -84,6 +84,7 @@ func waitingRows(r *route.Request) (rows []page.Row, err error) {
 		rows, err = promotionRows(r, tx, all[:min(len(all), most)])
 		return err
 	})
+	return rows, err
 }
 
 func listPromotions(r *route.Request) error {
@@ -411,9 +412,9 @@ func (p *promotionPage) compare() {
 	p.change("data", dataText(live.Data), dataText(s.Candidate.Data))
 	p.change("code", live.Commit, s.Candidate.Commit)
 	p.change("licence", live.Licence, s.Candidate.Licence)
-	p.change("card", digest12(live.Card.Digest), digest12(s.Candidate.Card.Digest))
+	p.change("card", page.Short(live.Card.Digest), page.Short(s.Candidate.Card.Digest))
 	p.change("scan", live.Scan.Verdict, s.Candidate.Scan.Verdict)
-	p.change("files", digest12(live.Digest), digest12(s.Candidate.Digest))
+	p.change("files", page.Short(live.Digest), page.Short(s.Candidate.Digest))
 	names := maps.Clone(live.Params)
 	if names == nil {
 		names = map[string]string{}
@@ -432,9 +433,6 @@ func (p *promotionPage) change(what, before, after string) {
 	}
 }
 
-// digest12 is the beginning of a digest, as pages show it.
-func digest12(s string) string { return s[:min(len(s), 12)] }
-
 func dataText(all []promotion.Data) string {
 	texts := make([]string, len(all))
 	for i, d := range all {
@@ -444,7 +442,7 @@ func dataText(all []promotion.Data) string {
 }
 
 func sideOf(x promotion.Version) page.Side {
-	return page.Side{Version: x.Number, Path: "/models/" + url.PathEscape(x.Model) + "/versions/" + strconv.FormatInt(x.Number, 10), Digest: x.Digest}
+	return page.Side{Version: x.Number, Path: registrypage.VersionPath(x.Model, x.Number), Digest: x.Digest}
 }
 
 func (p *promotionPage) gates() {

@@ -1081,7 +1081,7 @@ func side(s Side) templ.Component {
 				return templ_7745c5c3_Err
 			}
 			var templ_7745c5c3_Var52 string
-			templ_7745c5c3_Var52, templ_7745c5c3_Err = templ.JoinStringErrs(short(s.Digest))
+			templ_7745c5c3_Var52, templ_7745c5c3_Err = templ.JoinStringErrs(Short(s.Digest))
 			if templ_7745c5c3_Err != nil {
 				return templ.Error{Err: templ_7745c5c3_Err, FileName: `page/promotions/show.templ`, Line: 222, Col: 58}
 			}
@@ -2188,8 +2188,8 @@ func facts(v ShowView) templ.Component {
 			{Label: i18n.T(ctx, "promotions.revision"), Text: number(v.Revision)},
 			{Label: i18n.T(ctx, "promotions.deadline"), Text: format.Time(ctx, v.Deadline).Short, Full: format.Time(ctx, v.Deadline).Full},
 			{Label: i18n.T(ctx, "promotions.not_before"), Text: v.NotBefore},
-			{Label: i18n.T(ctx, "promotions.evidence"), Text: short(v.Binding.Evidence), Full: v.Binding.Evidence, Mono: true},
-			{Label: i18n.T(ctx, "promotions.policy"), Text: short(v.Binding.Policy), Full: v.Binding.Policy, Mono: true},
+			{Label: i18n.T(ctx, "promotions.evidence"), Text: Short(v.Binding.Evidence), Full: v.Binding.Evidence, Mono: true},
+			{Label: i18n.T(ctx, "promotions.policy"), Text: Short(v.Binding.Policy), Full: v.Binding.Policy, Mono: true},
 			{Label: i18n.T(ctx, "promotions.base"), Text: number(v.Binding.Base)},
 			{Label: i18n.T(ctx, "promotions.incident"), Text: v.Incident},
 		}).Render(ctx, templ_7745c5c3_Buffer)

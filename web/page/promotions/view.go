@@ -11,7 +11,6 @@ package promotions
 
 import (
 	"context"
-	"net/url"
 	"strconv"
 	"time"
 
@@ -303,12 +302,6 @@ func noteIcon(kind string) (icon, class string) {
 
 func (f RollbackForm) id() string { return "roll-back-" + f.Asset + "-" + f.Environment }
 
-func pathEscape(s string) string { return url.PathEscape(s) }
-
-func versionPath(model string, n int64) string {
-	return "/models/" + url.PathEscape(model) + "/versions/" + number(n)
-}
-
 func (v NewView) versions() (out []component.Option) {
 	for _, n := range v.Versions {
 		out = append(out, component.Option{Value: number(n), Label: "v" + number(n), Selected: n == v.Version})
@@ -330,7 +323,8 @@ func (v ShowView) versions() (out []component.Option) {
 	return out
 }
 
-func short(digest string) string { return digest[:min(len(digest), 12)] }
+// Short is the beginning of a digest, as pages show it.
+func Short(digest string) string { return digest[:min(len(digest), 12)] }
 
 // sentence is a condition in the reader's language. A word among its arguments is one of a verdict or a state.
 func sentence(ctx context.Context, u promotion.Unmet) string {

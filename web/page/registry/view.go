@@ -422,8 +422,3 @@ func importTone(c scan.Class) component.Tone {
 	}
 	return component.Warn
 }
-
-// promotePath is where to ask for a version to go live.
-func promotePath(model string, n int64) string {
-	return "/promotions/new?" + url.Values{"model": {model}, "version": {number(n)}}.Encode()
-}
