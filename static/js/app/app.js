@@ -178,6 +178,18 @@
     }, Number(toast.dataset.lasts));
   };
 
+  // What a dialog shows only when it is opened is a template until then: elements that no page has to lay out.
+  document.addEventListener('beforetoggle', (event) => {
+    if (event.newState !== 'open') return;
+    for (const late of $$('template[data-late]', event.target)) {
+      const parts = [...late.content.children];
+      late.replaceWith(late.content);
+      parts.forEach((part) => window.htmx?.process(part));
+    }
+    const keys = $('#keys-on', event.target);
+    if (keys) keys.checked = !keysOff();
+  }, true);
+
   // An address may name a dialog of its page.
   const openNamed = () => {
     const dialog = location.hash.length > 1 && document.getElementById(location.hash.slice(1));
@@ -302,9 +314,7 @@
     forgetPages();
     openNamed();
     $$('.toast[data-lasts]').forEach(fade);
-    const keys = $('#keys-on');
-    if (keys) keys.checked = !keysOff();
   };
-  document.addEventListener('htmx:load', (event) => { if ($('#keys-on', event.detail.elt)) start(); });
+  document.addEventListener('htmx:load', (event) => { if (event.detail.elt.id === 'shortcuts') start(); });
   start();
 })();
