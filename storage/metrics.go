@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 
@@ -147,7 +148,7 @@ func (t *Tx) ingest(n int) statements {
 	if s, ok := ingests.Load(k); ok {
 		return s.(statements) //nolint:forcetypeassert // nothing else is stored
 	}
-	s := statements{t.upsertSeries(n), `INSERT INTO metric_tail (series, seq, data) VALUES ` + triples(n)}
+	s := statements{t.upsertSeries(n), `INSERT INTO metric_tail (series, seq, data) VALUES ` + groups(n, 3)}
 	ingests.Store(k, s)
 	return s
 }
@@ -179,16 +180,21 @@ func (t *Tx) upsertSeries(n int) string {
 		RETURNING key, series, tail_seq, tail_points`
 }
 
-// triples is n groups of three placeholders, from $1 on.
-func triples(n int) string {
+// groups is n groups of as many placeholders, from $1 on.
+func groups(n, columns int) string {
 	var b strings.Builder
-	for i := range n {
-		if i > 0 {
-			b.WriteString(", ")
+	for i := range n * columns {
+		switch {
+		case i == 0:
+			b.WriteString("($")
+		case i%columns == 0:
+			b.WriteString("), ($")
+		default:
+			b.WriteString(", $")
 		}
-		fmt.Fprintf(&b, "($%d, $%d, $%d)", 3*i+1, 3*i+2, 3*i+3)
+		b.WriteString(strconv.Itoa(i + 1))
 	}
-	return b.String()
+	return b.String() + ")"
 }
 
 // SeriesOf lists the series of a run that have a tail of more than one row.

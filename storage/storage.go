@@ -27,6 +27,7 @@ type DB struct {
 	full      chan int64 // series whose tail wants compacting
 	ordered   chan struct{}
 	seen      *seen
+	indexes   *indexes
 }
 
 // Open opens the database that dsn names: a postgres:// URL or the path of a SQLite file. It does not
@@ -36,7 +37,7 @@ func Open(ctx context.Context, dsn string) (*DB, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &DB{sql: s, now: time.Now, committed: func([]event.Event) {}, full: make(chan int64, 1024), ordered: make(chan struct{}, 1), seen: newSeen()}, nil
+	return &DB{sql: s, now: time.Now, committed: func([]event.Event) {}, full: make(chan int64, 1024), ordered: make(chan struct{}, 1), seen: newSeen(), indexes: &indexes{of: map[string]indexed{}}}, nil
 }
 
 // Migrate brings the schema up to this program and reports the versions before and after.
@@ -88,6 +89,7 @@ type Tx struct {
 
 	seen    *seen
 	written written
+	indexes *indexes
 }
 
 // Read runs fn against one consistent snapshot. It needs a grant that somebody asks.
@@ -96,7 +98,7 @@ func (db *DB) Read(ctx context.Context, g access.Grant, fn func(*Tx) error) erro
 		return errors.New("storage: read without a grant")
 	}
 	return db.sql.Read(ctx, func(q sqldb.Queryer) error {
-		if err := fn(&Tx{q: q, db: db.sql, now: db.now()}); err != nil {
+		if err := fn(&Tx{q: q, db: db.sql, now: db.now(), indexes: db.indexes}); err != nil {
 			return err
 		}
 		return asked(g)
@@ -112,7 +114,7 @@ func (db *DB) Write(ctx context.Context, g access.Grant, fn func(*Tx) error) err
 	}
 	var t *Tx
 	if err := db.sql.Write(ctx, func(q sqldb.Queryer) error {
-		t = &Tx{q: q, db: db.sql, now: db.now(), writes: true, seen: db.seen}
+		t = &Tx{q: q, db: db.sql, now: db.now(), writes: true, seen: db.seen, indexes: db.indexes}
 		if err := fn(t); err != nil {
 			return err
 		}

@@ -127,5 +127,5 @@ func (t *Tx) noteKeys(ctx context.Context, space keySpace, keys []string) error 
 		t.written.keys = map[keySpace][]string{}
 	}
 	t.written.keys[space] = append(t.written.keys[space], keys...)
-	return t.exec(ctx, `INSERT INTO experiment_keys (experiment_id, kind, key) VALUES `+triples(len(keys))+` ON CONFLICT DO NOTHING`, args...)
+	return t.exec(ctx, `INSERT INTO experiment_keys (experiment_id, kind, key) VALUES `+groups(len(keys), 3)+` ON CONFLICT DO NOTHING`, args...)
 }

@@ -191,7 +191,7 @@ func labels[T any](run string, all []T, pair func(T) (key, value string)) []any 
 // SetTags writes or overwrites tags of a run; each key stands once in tags.
 func (t *Tx) SetTags(ctx context.Context, run string, tags []tracking.Tag) error {
 	for some := range slices.Chunk(tags, labelPortion) {
-		if err := t.exec(ctx, `INSERT INTO tags (run_id, key, value) VALUES `+triples(len(some))+`
+		if err := t.exec(ctx, `INSERT INTO tags (run_id, key, value) VALUES `+groups(len(some), 3)+`
 			ON CONFLICT (run_id, key) DO UPDATE SET value = excluded.value`,
 			labels(run, some, func(tag tracking.Tag) (string, string) { return tag.Key, tag.Value })...); err != nil {
 			return err
@@ -220,7 +220,7 @@ func (t *Tx) RunTag(ctx context.Context, run, key string) (string, error) {
 func (t *Tx) AddParams(ctx context.Context, run string, ps []tracking.Param) (map[string]string, error) {
 	had := map[string]string{}
 	for some := range slices.Chunk(ps, labelPortion) {
-		written, err := list(ctx, t, column[string], `INSERT INTO params (run_id, key, value) VALUES `+triples(len(some))+`
+		written, err := list(ctx, t, column[string], `INSERT INTO params (run_id, key, value) VALUES `+groups(len(some), 3)+`
 			ON CONFLICT DO NOTHING RETURNING key`, labels(run, some, func(p tracking.Param) (string, string) { return p.Key, p.Value })...)
 		if err != nil {
 			return nil, err

@@ -30,6 +30,8 @@ type serving struct {
 	LogFormat      string `default:"json" enum:"json,text" help:"json or text. ($SLIPWAY_LOG_FORMAT)"`
 	LogLevel       string `default:"info" enum:"debug,info,warn,error" help:"debug, info, warn or error. ($SLIPWAY_LOG_LEVEL)"`
 
+	OutboundAllow []string `placeholder:"NETWORK" help:"Networks around this machine that the server may call, as in 192.168.1.0/24, with commas between them; the internet is open, this machine is not. ($SLIPWAY_OUTBOUND_ALLOW)"`
+
 	StaleAfter time.Duration `default:"6h" placeholder:"DURATION" help:"How long a running run may write nothing before pages call it stale, as in 90m or 6h; 0 is for ever. ($SLIPWAY_STALE_AFTER)"`
 }
 

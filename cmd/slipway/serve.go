@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -18,6 +19,8 @@ import (
 	"time"
 
 	"github.com/slipway-ml/slipway/clients/blob"
+	"github.com/slipway-ml/slipway/clients/catalogsource"
+	"github.com/slipway-ml/slipway/clients/httpx"
 	"github.com/slipway-ml/slipway/domain/access"
 	"github.com/slipway-ml/slipway/handlers"
 	"github.com/slipway-ml/slipway/handlers/identity"
@@ -31,6 +34,7 @@ import (
 const (
 	databaseFile   = "slipway.db"
 	artifactFolder = "artifacts"
+	catalogFolder  = "catalog"
 	keyFile        = "session.key"
 	keySize        = 32
 	drainTime      = 10 * time.Second
@@ -98,11 +102,37 @@ func (c serveCmd) Run(ctx context.Context, s streams) error {
 	if err := announce(ctx, s, db, door, at, loopback && loopbackURL(base)); err != nil {
 		return err
 	}
-	stopJobs := jobs.Start(context.WithoutCancel(ctx), db, blobs, log)
+	sources, err := c.sources(app.Version)
+	if err != nil {
+		return err
+	}
+	defer sources.Files.Close()
+	stopJobs := jobs.Start(context.WithoutCancel(ctx), db, blobs, sources, log)
 	defer stopJobs()
 	log.InfoContext(ctx, "serving", "url", at, "engine", string(db.Engine()), "version", app.Version)
 	app.Stopping = ctx.Done()
 	return serve(ctx, listener, handlers.New(app, door), log)
+}
+
+// sources is what asks the world for models: through the guarded client, or from the files that the operator lays out.
+func (c serveCmd) sources(version string) (catalogsource.Reader, error) {
+	var open []netip.Prefix
+	for _, text := range c.OutboundAllow {
+		p, err := netip.ParsePrefix(text)
+		if a, one := netip.ParseAddr(text); one == nil {
+			p, err = netip.PrefixFrom(a, a.BitLen()), nil
+		}
+		if err != nil {
+			return catalogsource.Reader{}, fmt.Errorf("--outbound-allow %s: give a network such as 192.168.1.0/24, or an address", text)
+		}
+		open = append(open, p.Masked())
+	}
+	folder := filepath.Join(c.Data, catalogFolder)
+	if err := os.MkdirAll(folder, 0o700); err != nil {
+		return catalogsource.Reader{}, err
+	}
+	files, err := os.OpenRoot(folder)
+	return catalogsource.Reader{HTTP: httpx.New(httpx.Options{Open: open, Agent: "slipway/" + version}), Files: files}, err
 }
 
 func serve(ctx context.Context, l net.Listener, h http.Handler, log *slog.Logger) error {

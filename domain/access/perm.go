@@ -73,6 +73,10 @@ var (
 	// EnvironmentUnprotect has no route: it is for whoever runs the server, on its machine.
 	EnvironmentUnprotect = Perm{Name: "environment.unprotect", Class: ClassAdmin, Audited: true}
 
+	CatalogRead      = Perm{Name: "catalog.read", Class: ClassRead}                      // the models that the world offers
+	CatalogWrite     = Perm{Name: "catalog.write", Class: ClassWrite, Audited: true}     // use cases and their shortlists
+	CatalogConfigure = Perm{Name: "catalog.configure", Class: ClassAdmin, Audited: true} // sources
+
 	TrashPurge = Perm{Name: "trash.purge", Class: ClassAdmin, Audited: true} // delete for good what is in the trash
 
 	SessionOpen  = Perm{Name: "session.open", Class: ClassPublic, Audited: true, Server: true}  // sign in, set up

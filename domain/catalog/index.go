@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"slices"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 )
 
 // Row is what lists and filters know of a model.
@@ -41,7 +43,7 @@ type Row struct {
 func NewRow(k Key, m Merged, sources int, gone bool) Row {
 	f := m.Facts
 	r := Row{
-		Key: k, Name: cmp.Or(f.Name, k.ID), Family: f.Family, Canonical: k.Canonical(), Mode: f.Mode, Inputs: f.Inputs, Outputs: f.Outputs, Can: f.can(), Regions: f.Regions,
+		Key: k, Name: cmp.Or(f.Name, k.ID[strings.LastIndexByte(k.ID, '/')+1:], k.ID), Family: f.Family, Canonical: k.Canonical(), Mode: cmp.Or(f.Mode, "other"), Inputs: f.Inputs, Outputs: f.Outputs, Can: f.can(), Regions: f.Regions,
 		Context: cmp.Or(f.Context, f.MaxInput), MaxOutput: f.MaxOutput, Input: -1, Output: -1, Licence: f.Licence, Open: f.OpenWeights != nil && *f.OpenWeights, Parameters: f.Parameters,
 		Released: f.Released, Deprecated: f.Deprecated, Status: f.Status, Gone: gone, Sources: sources, Conflicts: len(m.Against),
 	}
@@ -116,7 +118,10 @@ func NewIndex(rows []Row) *Index {
 	for i := range x.rows {
 		r := &x.rows[i]
 		r.name = strings.ToLower(r.Name)
-		r.words = r.name + " " + strings.ToLower(r.Key.String()+" "+r.Family+" "+r.Licence)
+		if first, _ := utf8.DecodeRuneInString(r.name); !unicode.IsLetter(first) { // sizes and stars stand behind names
+			r.name = "\uffff" + r.name
+		}
+		r.words = strings.ToLower(r.Name) + " " + strings.ToLower(r.Key.String()+" "+r.Family+" "+r.Licence)
 		r.facet = [dims][]string{byProvider: {r.Provider}, byMode: {r.Mode}, byInput: r.Inputs, byCan: r.Can, byLicence: {cmp.Or(r.Licence, "unknown")}, byOpen: {weights(r.Open)}, byState: {r.state()}}
 	}
 	slices.SortFunc(x.rows, func(a, b Row) int { return cmp.Or(cmp.Compare(a.name, b.name), a.Key.compare(b.Key)) })

@@ -22,8 +22,15 @@ var (
 	Verify = Kind{Name: "verify", Attempts: 3, First: time.Minute, Longest: time.Hour, Timeout: 12 * time.Hour, Every: 24 * time.Hour}
 )
 
+// CatalogSync looks at one source of the catalog; CatalogDue orders that for those whose time has come. A source that cannot be
+// reached is no failure of the job: the source tells of it, and is looked at again.
+var (
+	CatalogSync = Kind{Name: "catalog_sync", Attempts: 3, First: time.Minute, Longest: 10 * time.Minute, Timeout: 10 * time.Minute}
+	CatalogDue  = Kind{Name: "catalog_due", Attempts: 3, First: time.Minute, Longest: 10 * time.Minute, Timeout: time.Minute, Every: 5 * time.Minute}
+)
+
 // Kinds lists every kind of work.
-var Kinds = []Kind{Sweep, Scan, Verify}
+var Kinds = []Kind{Sweep, Scan, Verify, CatalogSync, CatalogDue}
 
 // KindOf finds a kind by its name. One that is not listed, of another version of the program, is treated as most are.
 func KindOf(name string) Kind {

@@ -19,6 +19,7 @@ import (
 	"github.com/slipway-ml/slipway/web/i18n"
 	"github.com/slipway-ml/slipway/web/layout"
 	page "github.com/slipway-ml/slipway/web/page/audit"
+	catalogpage "github.com/slipway-ml/slipway/web/page/catalog"
 	"github.com/slipway-ml/slipway/web/page/environments"
 	"github.com/slipway-ml/slipway/web/page/registry"
 )
@@ -34,7 +35,7 @@ var auditPages = []route.Route{
 var Audited = []access.Perm{
 	access.ModelWrite, access.ModelDelete, access.ModelRevoke, access.ExperimentDelete, access.RunDelete, access.LoggedModelDelete, access.ArtifactDelete,
 	access.PromotionPropose, access.PromotionComment, access.PromotionReview, access.PromotionExecute, access.PromotionBreak, access.CheckReport, access.SlotRollback,
-	access.EnvironmentWrite, access.EnvironmentUnprotect, access.TrashPurge, access.JobRetry, access.UserWrite, access.AccountWrite, access.SessionOpen, access.SessionClose,
+	access.EnvironmentWrite, access.EnvironmentUnprotect, access.CatalogWrite, access.CatalogConfigure, access.TrashPurge, access.JobRetry, access.UserWrite, access.AccountWrite, access.SessionOpen, access.SessionClose,
 }
 
 // auditing is a question to the audit log.
@@ -221,6 +222,12 @@ func told(r *route.Request, f audit.Fact, names map[string]string) page.Told {
 			t.Name = text("to")
 		}
 		t.Path = registry.Path(t.Name)
+	case "catalog":
+		if strings.HasPrefix(did, "source") {
+			t.Path = "/catalog/sources"
+		} else {
+			t.Path = catalogpage.UsePath(f.Subject)
+		}
 	case "version", "card":
 		t.Name = text("model") + " v" + text("version")
 		n, err := strconv.ParseInt(text("version"), 10, 64)

@@ -70,7 +70,7 @@ func exportRuns(r *route.Request) error {
 	}); err != nil {
 		return err
 	}
-	out := newExport(r, as, l.experiment.Name)
+	out := newExport(r, as, l.experiment.Name+" runs")
 	if l.state.Group == "" {
 		out.head(l.runRecord(tracking.Run{}).names)
 	} else {
@@ -161,7 +161,7 @@ type export struct {
 
 func newExport(r *route.Request, as, name string) *export {
 	h := r.Response().Header()
-	h.Set("Content-Disposition", download.Disposition("attachment", name+" runs."+as))
+	h.Set("Content-Disposition", download.Disposition("attachment", name+"."+as))
 	h.Set("Cache-Control", "no-store")
 	e := &export{r: r}
 	if as == "csv" {

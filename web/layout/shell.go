@@ -165,7 +165,7 @@ func navigation(s Shell) []group {
 	return []group{
 		{"nav.start", []entry{{"home", "nav.home", "/", "house", "h"}}},
 		{"nav.build", []entry{{"experiments", "nav.experiments", "/experiments", "flask-conical", "e"}}},
-		{"nav.models", []entry{{"registry", "nav.registry", "/models", "package", "m"}}},
+		{"nav.models", []entry{{"catalog", "nav.catalog", "/catalog", "library", "c"}, {"registry", "nav.registry", "/models", "package", "m"}}},
 		{"nav.release", []entry{{"promotions", "nav.promotions", "/promotions", "ship", "r"}, {"environments", "nav.environments", "/environments", "layers", "i"}}},
 		{"nav.govern", []entry{{"audit", "nav.audit", "/audit", "scroll-text", "l"}}},
 		{"nav.settings", settings},

@@ -259,6 +259,7 @@
   // ---- htmx ----
   // An answer that does not hold the part we asked for is another page (signed out, an error): go there.
   let scrolled = 0; // how far a wide table was moved, which a sort must not change
+  let unfolded = []; // what the reader had opened in the part that is written anew
   document.addEventListener('htmx:beforeSwap', (event) => {
     const { detail } = event;
     const asked = detail.requestConfig.elt;
@@ -266,6 +267,7 @@
     const wanted = asked.closest('[hx-select]')?.getAttribute('hx-select');
     const has = (selector) => selector && detail.serverResponse.includes(`id="${selector.slice(1)}"`);
     scrolled = $('.tbl-wrap', detail.target)?.scrollLeft ?? 0;
+    unfolded = $$('details[id][open]', detail.target).map((d) => d.id);
     if (detail.xhr.status >= 400 && has(onError)) {
       detail.target = $(onError);
       detail.selectOverride = onError;
@@ -284,6 +286,7 @@
   document.addEventListener('htmx:afterSettle', (event) => {
     paint();
     forgetPages();
+    unfolded.splice(0).forEach((id) => { const d = document.getElementById(id); if (d) d.open = true; });
     const wide = $('.tbl-wrap', event.target);
     if (wide && event.detail.target !== document.body) wide.scrollLeft = scrolled;
     if (event.detail.target === document.body && !document.activeElement?.matches('input, textarea, select')) { // who types already is left alone

@@ -1,0 +1,284 @@
+package ui
+
+import (
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/slipway-ml/slipway/domain"
+	"github.com/slipway-ml/slipway/domain/access"
+	"github.com/slipway-ml/slipway/domain/catalog"
+	"github.com/slipway-ml/slipway/handlers/route"
+	"github.com/slipway-ml/slipway/storage"
+	page "github.com/slipway-ml/slipway/web/page/catalog"
+)
+
+var catalogPages = []route.Route{
+	route.GET("/catalog", access.CatalogRead, listCatalog),
+	route.GET("/catalog/export", access.CatalogRead, exportCatalog),
+	route.GET("/catalog/model", access.CatalogRead, showCatalogModel),
+	route.GET("/catalog/compare", access.CatalogRead, compareCatalog),
+	route.GET("/catalog/changes", access.CatalogRead, listCatalogChanges),
+}
+
+// offered is the catalog as a page needs it, with the shortlists.
+type offered struct {
+	index   *catalog.Index
+	sources []catalog.Source
+	uses    []catalog.UseCase
+	choices []catalog.Choice
+}
+
+func readOffered(r *route.Request, tx *storage.Tx) (o offered, err error) {
+	if o.sources, err = catalog.Sources(r.Ctx(), tx, r.Grant); err != nil {
+		return o, err
+	}
+	if o.index, err = tx.CatalogIndex(r.Ctx(), r.Grant.Workspace()); err != nil {
+		return o, err
+	}
+	if o.uses, err = tx.UseCases(r.Ctx(), r.Grant.Workspace()); err != nil {
+		return o, err
+	}
+	o.choices, err = tx.Choices(r.Ctx(), r.Grant.Workspace())
+	return o, err
+}
+
+func listCatalog(r *route.Request) error {
+	o, err := route.Read(r, func(tx *storage.Tx) (offered, error) { return readOffered(r, tx) })
+	if err != nil {
+		return err
+	}
+	v := page.ListView{State: page.ParseState(r.QueryParams()), Choices: catalog.Best(o.choices), Models: o.index.Len(), Providers: o.index.Providers(), Admin: may(r, access.CatalogConfigure)}
+	q, wrong := v.State.Query()
+	q.Choices = v.Choices
+	v.Found, v.Wrong, v.Empty = o.index.Find(q), wrong, o.index.Len() == 0
+	for _, s := range o.sources {
+		if !s.Enabled {
+			continue
+		}
+		v.Syncing = v.Syncing || s.TriedAt == 0
+		if s.Failures > 0 {
+			v.Failing++
+		}
+		if s.SyncedAt > 0 && instant(s.SyncedAt).After(v.Snapshot) {
+			v.Snapshot = instant(s.SyncedAt)
+		}
+	}
+	return r.Render(http.StatusOK, page.List(v))
+}
+
+// exportCatalog sends exactly what the list shows, all pages of it. Prices are USD for a token, as exact decimal numbers.
+func exportCatalog(r *route.Request) error {
+	as := r.QueryParam("format")
+	if as != "csv" && as != "json" {
+		return domain.Fail(domain.Invalid, "export.format", "an export has the format csv or json, not %q", as)
+	}
+	o, err := route.Read(r, func(tx *storage.Tx) (offered, error) { return readOffered(r, tx) })
+	if err != nil {
+		return err
+	}
+	q, _ := page.ParseState(r.QueryParams()).Query()
+	q.Choices, q.Skip, q.Most = catalog.Best(o.choices), 0, mostExported
+	out := newExport(r, as, "catalog")
+	out.head(catalogRecord(catalog.Row{}, "").names)
+	for _, m := range o.index.Find(q).Rows {
+		out.add(catalogRecord(m, q.Choices[m.Key]))
+	}
+	return out.end()
+}
+
+func catalogRecord(m catalog.Row, choice string) record {
+	price := func(amount int64) any {
+		if amount < 0 {
+			return nil
+		}
+		return catalog.Dollars(amount)
+	}
+	count := func(n int64) any {
+		if n == 0 {
+			return nil
+		}
+		return float64(n)
+	}
+	list := func(all []string) any { return strings.Join(all, " ") }
+	return record{
+		names: []string{"provider", "id", "name", "kind", "inputs", "outputs", "capabilities", "context", "max_output", "input_usd_per_token", "output_usd_per_token", "licence", "open_weights", "released", "deprecated", "gone", "choice"},
+		values: []any{
+			m.Provider, m.ID, m.Name, m.Mode, list(m.Inputs), list(m.Outputs), list(m.Can), count(m.Context), count(m.MaxOutput), price(m.Input), price(m.Output),
+			m.Licence, strconv.FormatBool(m.Open), m.Released, m.Deprecated, strconv.FormatBool(m.Gone), choice,
+		},
+	}
+}
+
+// modelKey is the key that an address names.
+func modelKey(text string) (catalog.Key, error) {
+	k, ok := catalog.ParseKey(text)
+	if !ok {
+		return k, catalog.NoModel(catalog.Key{Provider: "?", ID: text})
+	}
+	return k, nil
+}
+
+func showCatalogModel(r *route.Request) error {
+	k, err := modelKey(r.QueryParam("id"))
+	if err != nil {
+		return err
+	}
+	v := page.ModelView{CanWrite: may(r, access.CatalogWrite), Now: time.Now()}
+	if err := route.See(r, func(tx *storage.Tx) error {
+		o, err := readOffered(r, tx)
+		if err != nil {
+			return err
+		}
+		m, err := tx.CatalogModel(r.Ctx(), r.Grant.Workspace(), k)
+		if domain.KindOf(err) == domain.NotFound {
+			return catalog.NoModel(k)
+		}
+		if err != nil {
+			return err
+		}
+		v.Model, v.Uses = m, o.uses
+		v.Row, _ = o.index.Row(k)
+		v.Alike = o.index.Alike(k)
+		if v.Told, err = tx.CatalogOffers(r.Ctx(), r.Grant.Workspace(), k); err != nil {
+			return err
+		}
+		if v.Changes, err = tx.CatalogChanges(r.Ctx(), r.Grant.Workspace(), catalog.ChangeQuery{Key: k, Most: 100}); err != nil {
+			return err
+		}
+		var ids []string
+		for _, c := range o.choices {
+			if c.Key == k {
+				v.Choices = append(v.Choices, c)
+				ids = append(ids, c.By)
+			}
+		}
+		if v.Names, err = tx.NamesOf(r.Ctx(), ids...); err != nil {
+			return err
+		}
+		v.SourceNames = sourceNames(o.sources)
+		v.Replacement = replacement(o.index, m)
+		return nil
+	}); err != nil {
+		return err
+	}
+	v.Work = page.ParseWorkload(r.QueryParams())
+	return r.Render(http.StatusOK, page.Model(v))
+}
+
+// replacement finds the model that stands in for another, in the words of the provider.
+func replacement(x *catalog.Index, m catalog.Model) catalog.Key {
+	name := m.Merged.Facts.Replacement
+	if name == "" {
+		return catalog.Key{}
+	}
+	for _, k := range []catalog.Key{{Provider: m.Key.Provider, ID: name}, {Provider: m.Key.Provider, ID: name[strings.Index(name, "/")+1:]}} {
+		if _, ok := x.Row(k); ok {
+			return k
+		}
+	}
+	if k, ok := catalog.ParseKey(name); ok {
+		if _, ok := x.Row(k); ok {
+			return k
+		}
+	}
+	return catalog.Key{}
+}
+
+func sourceNames(all []catalog.Source) map[string]string {
+	out := map[string]string{}
+	for _, s := range all {
+		out[s.ID] = s.Name
+	}
+	return out
+}
+
+func compareCatalog(r *route.Request) error {
+	var keys []catalog.Key
+	for _, text := range r.QueryParams()["m"] {
+		k, err := modelKey(text)
+		if err != nil {
+			return err
+		}
+		if !slices.Contains(keys, k) {
+			keys = append(keys, k)
+		}
+	}
+	if len(keys) > page.MostCompared {
+		return domain.Fail(domain.Invalid, "catalog.compare_many", "at most %d models stand side by side: take some away", page.MostCompared)
+	}
+	v := page.CompareView{Work: page.ParseWorkload(r.QueryParams())}
+	if err := route.See(r, func(tx *storage.Tx) error {
+		o, err := readOffered(r, tx)
+		if err != nil {
+			return err
+		}
+		models, err := tx.CatalogModels(r.Ctx(), r.Grant.Workspace(), keys)
+		if err != nil {
+			return err
+		}
+		best := catalog.Best(o.choices)
+		for _, k := range keys {
+			m, ok := models[k]
+			if !ok {
+				return catalog.NoModel(k)
+			}
+			row, _ := o.index.Row(k)
+			v.Models = append(v.Models, page.Compared{Model: m, Row: row, Choice: best[k]})
+		}
+		return nil
+	}); err != nil {
+		return err
+	}
+	return r.Render(http.StatusOK, page.Compare(v))
+}
+
+// changesShown is how many changes a page lists.
+const changesShown = 100
+
+func listCatalogChanges(r *route.Request) error {
+	v := page.ChangesView{Kind: r.QueryParam("kind")}
+	if !slices.Contains(catalog.ChangeKinds, catalog.ChangeKind(v.Kind)) {
+		v.Kind = ""
+	}
+	v.Below = r.QueryParam("below")
+	if len(v.Below) > 64 {
+		v.Below = ""
+	}
+	if err := route.See(r, func(tx *storage.Tx) error {
+		o, err := readOffered(r, tx)
+		if err != nil {
+			return err
+		}
+		v.Changes, err = tx.CatalogChanges(r.Ctx(), r.Grant.Workspace(), catalog.ChangeQuery{Kind: catalog.ChangeKind(v.Kind), Below: v.Below, Most: changesShown + 1})
+		if len(v.Changes) > changesShown {
+			v.Changes, v.Next = v.Changes[:changesShown], v.Changes[changesShown-1].ID
+		}
+		v.SourceNames, v.Choices = sourceNames(o.sources), catalog.Best(o.choices)
+		v.Retiring = retiring(o, time.Now())
+		return err
+	}); err != nil {
+		return err
+	}
+	return r.Render(http.StatusOK, page.Changes(v))
+}
+
+// retiring are the models on a shortlist, not refused, that will soon not be offered any more or are gone, the first to go first.
+func retiring(o offered, now time.Time) (out []catalog.Row) {
+	for k, s := range catalog.Best(o.choices) {
+		r, ok := o.index.Row(k)
+		if !ok || s == catalog.Refused {
+			continue
+		}
+		at, known := catalog.Facts{Deprecated: r.Deprecated}.Retires()
+		if r.Gone || known && now.Add(catalog.RetiresSoon).After(at) {
+			out = append(out, r)
+		}
+	}
+	slices.SortFunc(out, func(a, b catalog.Row) int {
+		return strings.Compare(a.Deprecated+a.Key.String(), b.Deprecated+b.Key.String())
+	})
+	return out
+}
