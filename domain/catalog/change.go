@@ -1,8 +1,10 @@
 package catalog
 
 import (
+	"cmp"
 	"math/big"
 	"reflect"
+	"slices"
 	"strconv"
 	"time"
 
@@ -50,7 +52,7 @@ func Difference(before, after Facts) (out []Change, err error) {
 		case "prices":
 			kind = Priced
 		case "deprecated", "replacement", "status":
-			if kind = Deprecated; said[kind] || after.Deprecated == "" && after.Status != "deprecated" && before.Deprecated == "" {
+			if kind = Deprecated; said[kind] || !before.retiring() && !after.retiring() {
 				continue
 			}
 		case "context", "max_input", "max_output", "capabilities", "licence", "inputs", "outputs", "open_weights", "mode", "regions":
@@ -67,8 +69,14 @@ func Difference(before, after Facts) (out []Change, err error) {
 		}
 		out = append(out, c)
 	}
+	slices.SortStableFunc(out, func(a, b Change) int {
+		return cmp.Compare(slices.Index(ChangeKinds, a.Kind), slices.Index(ChangeKinds, b.Kind))
+	})
 	return out, nil
 }
+
+// retiring reports whether a model is known to be offered no longer some day.
+func (f Facts) retiring() bool { return f.Deprecated != "" || f.Status == "deprecated" }
 
 // Retires is the day from which a model is not offered any more, as an instant; ok tells whether it is known.
 func (f Facts) Retires() (at time.Time, ok bool) {

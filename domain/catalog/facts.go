@@ -10,6 +10,7 @@ import (
 	"encoding/json"
 	"maps"
 	"math"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -36,18 +37,25 @@ func (k Key) compare(o Key) int {
 	return cmp.Or(cmp.Compare(k.Provider, o.Provider), cmp.Compare(k.ID, o.ID))
 }
 
-// Canonical is the name under which the same model of several providers is found: without who offers it, and in one spelling.
+// Canonical is the name under which the same model of several providers is found: without who offers it and where, and in one
+// spelling.
 func (k Key) Canonical() string {
-	id := k.ID[strings.LastIndex(k.ID, "/")+1:]
-	if i := strings.IndexByte(id, '.'); i > 0 && len(id) > i+1 && unicode.IsLetter(rune(id[i+1])) { // anthropic.claude, amazon.nova
-		id = id[i+1:]
+	id := strings.ToLower(k.ID[strings.LastIndexByte(k.ID, '/')+1:])
+	for m := maker.FindStringSubmatch(id); m != nil; m = maker.FindStringSubmatch(id) { // us.anthropic.claude-…, amazon.nova-…
+		id = id[len(m[1]):]
 	}
-	id = strings.ToLower(id)
-	for _, end := range []string{":free", ":latest", "-maas", "-v1:0", "-v2:0"} {
+	for _, end := range []string{":free", ":latest", "-maas"} {
 		id = strings.TrimSuffix(id, end)
 	}
+	id = release.ReplaceAllString(revision.ReplaceAllString(id, ""), "-$1")
 	return strings.NewReplacer("@", "-", "_", "-", ":", "-", " ", "-").Replace(id)
 }
+
+var (
+	maker    = regexp.MustCompile(`^([a-z]+(?:-[a-z]+)*\.)[a-z]{2}`)
+	release  = regexp.MustCompile(`\.([a-z]\d)`) // deepseek.v3.2
+	revision = regexp.MustCompile(`-(?:v\d+|1):0$`) // as Bedrock counts them
+)
 
 // Offer is what one source says of one model.
 type Offer struct {
@@ -119,9 +127,10 @@ type Benchmark struct {
 	Date   string  `json:"date,omitempty"`
 }
 
-// USD is x US dollars as an amount; ok tells whether it is one: not negative, finite and less than a million.
+// USD is x US dollars as an amount; ok tells whether it is one: not negative, finite, and small enough for JSON to hold it
+// exactly (RFC 7493).
 func USD(x float64) (amount int64, ok bool) {
-	const whole, most = 1e12, 1e6
+	const whole, most = 1e12, 9e3
 	if !(x >= 0 && x < most) {
 		return 0, false
 	}
@@ -177,10 +186,7 @@ func (o Offer) Clean() (Offer, error) {
 	if !plain(o.Cutoff) || len(o.Cutoff) > len(time.DateOnly) {
 		return bad("cutoff")
 	}
-	if o.Mode == "" {
-		o.Mode = "other"
-	}
-	if !slices.Contains(Modes, o.Mode) || o.Status != "" && o.Status != "preview" && o.Status != "deprecated" {
+	if o.Mode != "" && !slices.Contains(Modes, o.Mode) || o.Status != "" && o.Status != "preview" && o.Status != "deprecated" {
 		return bad("mode")
 	}
 	if len(o.Prices)+len(o.Benchmarks)+len(o.Links)+len(o.Regions)+len(o.Inputs)+len(o.Outputs)+len(o.Capabilities) > maxList {
@@ -213,6 +219,11 @@ func (o Offer) Clean() (Offer, error) {
 		return cmp.Or(cmp.Compare(slices.Index(PriceKinds, a.Kind), slices.Index(PriceKinds, b.Kind)), cmp.Compare(a.Unit, b.Unit), cmp.Compare(slices.Index(Tiers, a.Tier), slices.Index(Tiers, b.Tier)), cmp.Compare(a.Over, b.Over), cmp.Compare(a.Amount, b.Amount))
 	})
 	o.Prices = slices.Compact(o.Prices)
+	for i, p := range o.Prices { // two prices for one thing: nobody knows which is asked
+		if i > 0 && o.Prices[i-1].of() == p.of() {
+			return bad("price")
+		}
+	}
 	for name := range o.Capabilities {
 		if !slices.Contains(Capabilities, name) {
 			return bad("capability")
@@ -222,6 +233,12 @@ func (o Offer) Clean() (Offer, error) {
 		o.Raw = nil
 	}
 	return o, nil
+}
+
+// of is what is paid for, without how much.
+func (p Price) of() Price {
+	p.Amount = 0
+	return p
 }
 
 // known are the values of all that are among those that are known, in their order and once each.

@@ -41,7 +41,7 @@ type Row struct {
 func NewRow(k Key, m Merged, sources int, gone bool) Row {
 	f := m.Facts
 	r := Row{
-		Key: k, Name: cmp.Or(f.Name, k.ID), Family: f.Family, Canonical: k.Canonical(), Mode: f.Mode, Inputs: f.Inputs, Outputs: f.Outputs, Can: f.can(), Regions: f.Regions,
+		Key: k, Name: cmp.Or(f.Name, k.ID), Family: f.Family, Canonical: k.Canonical(), Mode: cmp.Or(f.Mode, "other"), Inputs: f.Inputs, Outputs: f.Outputs, Can: f.can(), Regions: f.Regions,
 		Context: cmp.Or(f.Context, f.MaxInput), MaxOutput: f.MaxOutput, Input: -1, Output: -1, Licence: f.Licence, Open: f.OpenWeights != nil && *f.OpenWeights, Parameters: f.Parameters,
 		Released: f.Released, Deprecated: f.Deprecated, Status: f.Status, Gone: gone, Sources: sources, Conflicts: len(m.Against),
 	}

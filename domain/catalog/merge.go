@@ -58,11 +58,7 @@ func contradicts(name Field, a, b Facts, x, y any) bool {
 		return false
 	case "prices":
 		return slices.ContainsFunc(a.Prices, func(p Price) bool {
-			return slices.ContainsFunc(b.Prices, func(q Price) bool {
-				same := p
-				same.Amount = q.Amount
-				return same == q && p.Amount != q.Amount
-			})
+			return slices.ContainsFunc(b.Prices, func(q Price) bool { return p.of() == q.of() && p.Amount != q.Amount })
 		})
 	case "capabilities":
 		for can, has := range a.Capabilities {
