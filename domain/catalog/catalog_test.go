@@ -22,9 +22,19 @@ func TestUSD(t *testing.T) {
 		ok      bool
 		text    string
 	}{
-		{2.5e-06, 2_500_000, true, "0.0000025"}, {1e-05, 10_000_000, true, "0.00001"}, {0.15 / 1e6, 150_000, true, "0.00000015"}, {0, 0, true, "0"}, {1e-13, 0, true, "0"},
-		{8.39233e-08, 83923, true, "0.000000083923"}, {1, 1e12, true, "1"}, {8999.5, 8_999_500_000_000_000, true, "8999.5"},
-		{9000, 0, false, ""}, {-1e-9, 0, false, ""}, {math.NaN(), 0, false, ""}, {math.Inf(1), 0, false, ""}, {1e308, 0, false, ""},
+		{2.5e-06, 2_500_000, true, "0.0000025"},
+		{1e-05, 10_000_000, true, "0.00001"},
+		{0.15 / 1e6, 150_000, true, "0.00000015"},
+		{0, 0, true, "0"},
+		{1e-13, 0, true, "0"},
+		{8.39233e-08, 83923, true, "0.000000083923"},
+		{1, 1e12, true, "1"},
+		{8999.5, 8_999_500_000_000_000, true, "8999.5"},
+		{9000, 0, false, ""},
+		{-1e-9, 0, false, ""},
+		{math.NaN(), 0, false, ""},
+		{math.Inf(1), 0, false, ""},
+		{1e308, 0, false, ""},
 	} {
 		amount, ok := USD(c.dollars)
 		if amount != c.amount || ok != c.ok || ok && Dollars(amount) != c.text {
@@ -189,8 +199,14 @@ func TestDifference(t *testing.T) {
 
 func TestCost(t *testing.T) {
 	f := Facts{Prices: []Price{
-		{Kind: "input", Amount: 1_250_000}, {Kind: "input", Over: 200_000, Amount: 2_500_000}, {Kind: "output", Amount: 10_000_000}, {Kind: "output", Over: 200_000, Amount: 15_000_000},
-		{Kind: "cache_read", Amount: 125_000}, {Kind: "input", Tier: "batch", Amount: 625_000}, {Kind: "output", Tier: "batch", Amount: 5_000_000}, {Kind: "input", Unit: "request", Amount: 7},
+		{Kind: "input", Amount: 1_250_000},
+		{Kind: "input", Over: 200_000, Amount: 2_500_000},
+		{Kind: "output", Amount: 10_000_000},
+		{Kind: "output", Over: 200_000, Amount: 15_000_000},
+		{Kind: "cache_read", Amount: 125_000},
+		{Kind: "input", Tier: "batch", Amount: 625_000},
+		{Kind: "output", Tier: "batch", Amount: 5_000_000},
+		{Kind: "input", Unit: "request", Amount: 7},
 	}}
 	for name, c := range map[string]struct {
 		f    Facts
