@@ -223,6 +223,18 @@ func hubLicences() (from, to map[string]string) {
 	return from, to
 }
 
+// LicenceOfHub is the SPDX expression for a licence as Hugging Face calls it: one of our own where it has no identifier there.
+func LicenceOfHub(id string) string {
+	id = strings.ToLower(strings.TrimSpace(id))
+	if spdx, ok := fromHub[id]; ok {
+		return spdx
+	}
+	if own, err := ParseLicence("LicenseRef-" + id); err == nil && id != "" {
+		return own
+	}
+	return ""
+}
+
 // licenceForHub is an SPDX expression in the words of Hugging Face: an identifier it knows, or "other" and a name.
 func licenceForHub(expression string) (id, name string) {
 	if id, ok := toHub[expression]; ok || expression == "" {
