@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/slipway-ml/slipway/clients/blob"
+	"github.com/slipway-ml/slipway/clients/catalogsource"
 	"github.com/slipway-ml/slipway/domain"
 	"github.com/slipway-ml/slipway/domain/access"
 	"github.com/slipway-ml/slipway/domain/tracking"
@@ -42,7 +43,7 @@ func TestPurgeFreesBytes(t *testing.T) {
 			_, err := tracking.PurgeThings(ctx, tx, g, []tracking.TrashKey{{Kind: tracking.TrashRun, ID: run.ID}}, tx.Now())
 			return err
 		})
-		stop := Start(t.Context(), db, blobs, slog.New(slog.DiscardHandler))
+		stop := Start(t.Context(), db, blobs, catalogsource.Reader{}, slog.New(slog.DiscardHandler))
 		defer stop()
 		there := func(d string) bool {
 			f, err := blobs.Open(t.Context(), d)

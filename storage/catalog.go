@@ -67,7 +67,7 @@ func (t *Tx) CatalogDigests(ctx context.Context, source string) (map[catalog.Key
 	out := map[catalog.Key]catalog.Stored{}
 	return out, t.each(ctx, func(row scanner) error {
 		var s catalog.Stored
-		err := row(&s.Provider, &s.Offer.ID, &s.Digest, &s.FirstSeen, &s.ChangedAt, &s.GoneAt)
+		err := row(&s.Provider, &s.ID, &s.Digest, &s.FirstSeen, &s.ChangedAt, &s.GoneAt)
 		out[s.Key] = s
 		return err
 	}, `SELECT provider, model_id, digest, first_seen, changed_at, gone_at FROM catalog_offers WHERE source_id = $1`, source)
@@ -90,7 +90,7 @@ func (t *Tx) insertMany(ctx context.Context, into string, columns int, rows [][]
 func (t *Tx) SaveCatalogOffers(ctx context.Context, source string, all []catalog.Stored) error {
 	rows := make([][]any, len(all))
 	for i, s := range all {
-		rows[i] = []any{source, s.Provider, s.Offer.ID, s.Text, s.Digest, strings.ReplaceAll(strings.ToValidUTF8(string(s.Raw), "�"), "\x00", ""), s.FirstSeen, s.ChangedAt}
+		rows[i] = []any{source, s.Provider, s.ID, s.Text, s.Digest, strings.ReplaceAll(strings.ToValidUTF8(string(s.Raw), "�"), "\x00", ""), s.FirstSeen, s.ChangedAt}
 	}
 	return t.insertMany(ctx, "catalog_offers (source_id, provider, model_id, facts, digest, raw, first_seen, changed_at)", 8, rows, `
 		ON CONFLICT (source_id, provider, model_id) DO UPDATE SET facts = excluded.facts, digest = excluded.digest, raw = excluded.raw, changed_at = excluded.changed_at, gone_at = 0`)

@@ -3,6 +3,7 @@ package catalogsource
 import (
 	"context"
 	"encoding/json"
+	"math"
 	"net/http"
 	"strconv"
 	"strings"
@@ -26,7 +27,7 @@ func (r Reader) huggingFace(ctx context.Context, q Request) ([]catalog.Offer, er
 	query := u.Query()
 	most, err := strconv.Atoi(query.Get("limit"))
 	if err != nil || most <= 0 {
-		most = maxPages * page
+		most = math.MaxInt
 	}
 	query.Set("limit", strconv.Itoa(min(most, page)))
 	for _, what := range []string{"author", "createdAt", "disabled", "gated", "gguf", "lastModified", "library_name", "model-index", "pipeline_tag", "private", "safetensors", "tags"} {

@@ -152,7 +152,7 @@ func parseOllamaShow(text []byte, o *catalog.Offer) error {
 		if vision {
 			o.Inputs = append(o.Inputs, "image")
 		}
-		o.Facts.Capabilities = capabilities(map[string]*bool{"tools": &tools, "vision": &vision, "reasoning": &thinking})
+		o.Capabilities = capabilities(map[string]*bool{"tools": &tools, "vision": &vision, "reasoning": &thinking})
 	case can("embedding"):
 		o.Mode, o.Inputs = "embedding", []string{"text"}
 	}

@@ -15,7 +15,7 @@ import (
 // Limits of an answer, so that what is small to send is not dear to read.
 const (
 	maxDepth  = 60
-	maxValues = 4_000_000
+	maxValues = 2_000_000
 	maxModels = 200_000
 )
 

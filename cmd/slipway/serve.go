@@ -106,7 +106,7 @@ func (c serveCmd) Run(ctx context.Context, s streams) error {
 	if err != nil {
 		return err
 	}
-	defer sources.Files.Close()
+	defer func() { _ = sources.Files.Close() }()
 	stopJobs := jobs.Start(context.WithoutCancel(ctx), db, blobs, sources, log)
 	defer stopJobs()
 	log.InfoContext(ctx, "serving", "url", at, "engine", string(db.Engine()), "version", app.Version)

@@ -10,7 +10,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
-	"maps"
 	"math"
 	"regexp"
 	"slices"
@@ -159,7 +158,7 @@ const (
 // Clean is o in good order, or why it cannot be: what a source says ends up on pages and in decisions.
 func (o Offer) Clean() (Offer, error) {
 	bad := func(what string) (Offer, error) {
-		return o, domain.Fail(domain.Invalid, "catalog.offer", "%s of the model %q cannot be right", domain.Word{Key: "catalog.word." + what, Text: strings.ReplaceAll(what, "_", " ")}, domain.Short(strings.ToValidUTF8(o.Key.String(), "?")))
+		return o, domain.Fail(domain.Invalid, "catalog.offer", "%s of the model %q cannot be right", domain.Word{Key: "catalog.word." + what, Text: strings.ReplaceAll(what, "_", " ")}, domain.Short(strings.ToValidUTF8(o.String(), "?")))
 	}
 	for what, s := range map[string]string{"provider": o.Provider, "id": o.ID} {
 		if s == "" || !plain(s) {
@@ -284,12 +283,12 @@ func CleanAll(offers []Offer) ([]Offer, error) {
 			return nil, err
 		}
 		if seen[o.Key] {
-			return nil, domain.Fail(domain.Invalid, "catalog.twice", "the source names the model %s twice", domain.Short(o.Key.String()))
+			return nil, domain.Fail(domain.Invalid, "catalog.twice", "the source names the model %s twice", domain.Short(o.String()))
 		}
 		seen[o.Key] = true
 		out = append(out, o)
 	}
-	slices.SortFunc(out, func(a, b Offer) int { return a.Key.compare(b.Key) })
+	slices.SortFunc(out, func(a, b Offer) int { return a.compare(b.Key) })
 	return out, nil
 }
 
@@ -302,6 +301,3 @@ func (f Facts) can() (out []string) {
 	}
 	return out
 }
-
-// keysOf is the sorted keys of a map, for a stable order.
-func keysOf[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

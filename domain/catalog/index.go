@@ -121,10 +121,10 @@ func NewIndex(rows []Row) *Index {
 		if first, _ := utf8.DecodeRuneInString(r.name); !unicode.IsLetter(first) { // sizes and stars stand behind names
 			r.name = "\uffff" + r.name
 		}
-		r.words = strings.ToLower(r.Name) + " " + strings.ToLower(r.Key.String()+" "+r.Family+" "+r.Licence)
+		r.words = strings.ToLower(r.Name) + " " + strings.ToLower(r.String()+" "+r.Family+" "+r.Licence)
 		r.facet = [dims][]string{byProvider: {r.Provider}, byMode: {r.Mode}, byInput: r.Inputs, byCan: r.Can, byLicence: {cmp.Or(r.Licence, "unknown")}, byOpen: {weights(r.Open)}, byState: {r.state()}}
 	}
-	slices.SortFunc(x.rows, func(a, b Row) int { return cmp.Or(cmp.Compare(a.name, b.name), a.Key.compare(b.Key)) })
+	slices.SortFunc(x.rows, func(a, b Row) int { return cmp.Or(cmp.Compare(a.name, b.name), a.compare(b.Key)) })
 	for i, r := range x.rows {
 		x.byKey[r.Key] = i
 	}
@@ -288,10 +288,14 @@ func ordered(name string, counts map[string]int, chosen []string) (out []Count) 
 
 // sort puts hits in order. What is not known comes last whichever way the order goes.
 func (x *Index) sort(hits []int, q Query) {
+	least := int64(1) // a context of 0 is not known
+	if q.Sort == "input" || q.Sort == "output" {
+		least = 0 // a price of 0 is
+	}
 	number := func(of func(r *Row) int64) func(a, b int) int {
 		return func(a, b int) int {
 			v, w := of(&x.rows[a]), of(&x.rows[b])
-			return unknownLast(v <= 0 && !(v == 0 && (q.Sort == "input" || q.Sort == "output")), w <= 0 && !(w == 0 && (q.Sort == "input" || q.Sort == "output")), cmp.Compare(v, w), q.Descending)
+			return unknownLast(v < least, w < least, cmp.Compare(v, w), q.Descending)
 		}
 	}
 	text := func(of func(r *Row) string) func(a, b int) int {

@@ -366,7 +366,7 @@ func Learn(ctx context.Context, tx Tx, g access.Grant, id string, revision int64
 	offered := make(map[Key]bool, len(offers))
 	for _, o := range offers {
 		offered[o.Key] = true
-		text, digest, err := o.Facts.Text()
+		text, digest, err := o.Text()
 		if err != nil {
 			return out, err
 		}

@@ -278,7 +278,7 @@ func retiring(o offered, now time.Time) (out []catalog.Row) {
 		}
 	}
 	slices.SortFunc(out, func(a, b catalog.Row) int {
-		return strings.Compare(a.Deprecated+a.Key.String(), b.Deprecated+b.Key.String())
+		return strings.Compare(a.Deprecated+a.String(), b.Deprecated+b.String())
 	})
 	return out
 }

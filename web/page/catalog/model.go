@@ -389,7 +389,7 @@ func (v CompareView) rows(ctx context.Context) (out []compareRow) {
 	})
 	kept := out[:0]
 	for _, r := range out { // what no source knows of any of them is left out
-		if !(r.same && r.cells[0] == format.Missing) {
+		if !r.same || r.cells[0] != format.Missing {
 			kept = append(kept, r)
 		}
 	}

@@ -404,5 +404,5 @@ func maker(r catalog.Row) string {
 	if r.ID == r.Name {
 		return r.Provider
 	}
-	return r.Key.String()
+	return r.String()
 }
