@@ -200,8 +200,9 @@ func (t *Tx) SaveCatalogModels(ctx context.Context, all []catalog.Model) error {
 // AddCatalogChanges writes lines of the story of the catalog.
 func (t *Tx) AddCatalogChanges(ctx context.Context, workspace string, all []catalog.Change) error {
 	rows := make([][]any, len(all))
+	id := NewID(t.now) // one for all, so that they stay in their order
 	for i, c := range all {
-		rows[i] = []any{NewID(t.now) + strconv.Itoa(1_000_000 + i)[1:], workspace, c.Key.Provider, c.Key.ID, c.At, string(c.Kind), c.Field, c.Before, c.After, c.Source}
+		rows[i] = []any{id + strconv.Itoa(1_000_000 + i)[1:], workspace, c.Key.Provider, c.Key.ID, c.At, string(c.Kind), c.Field, c.Before, c.After, c.Source}
 	}
 	return t.insertMany(ctx, "catalog_changes (id, workspace_id, provider, model_id, at, kind, field, before, after, source_id)", 10, rows, "")
 }
