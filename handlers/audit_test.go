@@ -16,6 +16,7 @@ import (
 
 	"github.com/slipway-ml/slipway/domain/access"
 	"github.com/slipway-ml/slipway/domain/audit"
+	"github.com/slipway-ml/slipway/domain/catalog"
 	"github.com/slipway-ml/slipway/domain/job"
 	"github.com/slipway-ml/slipway/handlers/handlertest"
 	"github.com/slipway-ml/slipway/handlers/route"
@@ -163,6 +164,42 @@ func TestEveryAuditedWriteLeavesALine(t *testing.T) {
 		n := name("t")
 		must(form("/teams", "name", n))
 		return one(n)
+	}
+	sourceFields := func(n string) []string {
+		return []string{"kind", "openai", "name", n, "address", "https://models.example", "every", "3600000", "enabled", "yes"}
+	}
+	configured := func(fn func(ctx context.Context, tx *storage.Tx, g access.Grant) error) {
+		t.Helper()
+		storagetest.Write(t, s.DB, access.CatalogConfigure, fn)
+	}
+	source := func() (id string) {
+		configured(func(ctx context.Context, tx *storage.Tx, g access.Grant) error {
+			added, err := catalog.AddSource(ctx, tx, g, catalog.Source{Kind: catalog.OpenAI, Name: name("s"), Address: "https://models.example", Every: 3_600_000, Enabled: true}, storage.NewID(tx.Now()), tx.Now())
+			id = added.ID
+			return err
+		})
+		return id
+	}
+	offered := func() string { // a model of the catalog
+		k := catalog.Key{Provider: "acme", ID: name("m")}
+		configured(func(ctx context.Context, tx *storage.Tx, g access.Grant) error {
+			if err := g.Need(access.CatalogConfigure, g.Workspace()); err != nil {
+				return err
+			}
+			if err := tx.SaveCatalogModels(ctx, []catalog.Model{{Workspace: g.Workspace(), Key: k}}); err != nil {
+				return err
+			}
+			return tx.CatalogMoved(ctx, g.Workspace())
+		})
+		return k.String()
+	}
+	use := func() (id string) {
+		storagetest.Write(t, s.DB, access.CatalogWrite, func(ctx context.Context, tx *storage.Tx, g access.Grant) error {
+			u, err := catalog.SaveUse(ctx, tx, g, catalog.UseCase{Name: name("u")}, storage.NewID(tx.Now()), tx.Now())
+			id = u.ID
+			return err
+		})
+		return id
 	}
 	user := func() access.User { return s.User(name("u"), access.Viewer) }
 	ofModel := func(path string) func() sent { // a form about a model or its first version, with all fields that such forms have
@@ -329,8 +366,25 @@ func TestEveryAuditedWriteLeavesALine(t *testing.T) {
 		"POST /teams/:id/members":              func() sent { return form("/teams/"+team()+"/members", "user", user().ID) },
 		"POST /teams/:id/members/:user/remove": func() sent { return form("/teams/" + team() + "/members/" + user().ID + "/remove") },
 		"POST /teams/:id/delete":               func() sent { return form("/teams/" + team() + "/delete") },
-		"POST /users/:id/role":                 func() sent { return form("/users/"+user().ID+"/role", "role", "editor") },
-		"POST /sign-in":                        func() sent { return form("/sign-in", "name", user().Name, "password", handlertest.Password) },
+		"POST /catalog/sources":                func() sent { return form("/catalog/sources", sourceFields(name("s"))...) },
+		"POST /catalog/sources/:id": func() sent {
+			return form("/catalog/sources/"+source(), append(sourceFields(name("s")), "revision", "1")...)
+		},
+		"POST /catalog/sources/:id/sync":      func() sent { return form("/catalog/sources/" + source() + "/sync") },
+		"POST /catalog/sources/:id/up":        func() sent { source(); return form("/catalog/sources/default.snapshot/up") },
+		"POST /catalog/sources/:id/down":      func() sent { return form("/catalog/sources/" + source() + "/down") },
+		"POST /catalog/sources/:id/delete":    func() sent { return form("/catalog/sources/" + source() + "/delete") },
+		"POST /catalog/shortlists":            func() sent { return form("/catalog/shortlists", "name", name("u")) },
+		"POST /catalog/shortlists/:id":        func() sent { return form("/catalog/shortlists/"+use(), "name", name("u"), "revision", "1") },
+		"POST /catalog/shortlists/:id/delete": func() sent { return form("/catalog/shortlists/" + use() + "/delete") },
+		"POST /catalog/choices":               func() sent { return form("/catalog/choices", "use", use(), "m", offered(), "status", "candidate") },
+		"POST /catalog/choices/remove": func() sent {
+			u, m := use(), offered()
+			must(form("/catalog/choices", "use", u, "m", m, "status", "candidate"))
+			return form("/catalog/choices/remove", "use", u, "m", m)
+		},
+		"POST /users/:id/role": func() sent { return form("/users/"+user().ID+"/role", "role", "editor") },
+		"POST /sign-in":        func() sent { return form("/sign-in", "name", user().Name, "password", handlertest.Password) },
 		"POST /sign-out": func() sent {
 			u := user()
 			cookie := s.Form("/sign-in", url.Values{"name": {u.Name}, "password": {handlertest.Password}}.Encode()).Cookie("slipway_session")

@@ -13,14 +13,19 @@ import (
 	"github.com/slipway-ml/slipway/storage"
 )
 
-// catalogDue orders a look at each source of the catalog whose time has come.
+// catalogDue orders a look at each source of the catalog whose time has come, and tells of models that will soon be gone.
 func catalogDue(db *storage.DB) Handler {
 	return func(ctx context.Context, _ job.Job) error {
 		g, err := system("catalog")
 		if err != nil {
 			return err
 		}
-		return db.Write(ctx, g, func(tx *storage.Tx) error { return catalog.OrderDue(ctx, tx, g, tx.Now()) })
+		return db.Write(ctx, g, func(tx *storage.Tx) error {
+			if err := catalog.OrderDue(ctx, tx, g, tx.Now()); err != nil {
+				return err
+			}
+			return catalog.WarnRetiring(ctx, tx, g, tx.Now())
+		})
 	}
 }
 

@@ -38,6 +38,11 @@ func Start(ctx context.Context, db *storage.DB, blobs blob.Store, sources catalo
 	running.Go(func() { compact(ctx, db, ended, log) })
 	running.Go(func() { promotions(ctx, db, log) })
 	running.Go(func() { purge(ctx, db, blobs, ordered, log) })
+	running.Go(func() { // at once, so that a new server's catalog is full when somebody looks
+		if err := catalogDue(db)(ctx, job.Job{}); err != nil && ctx.Err() == nil {
+			log.ErrorContext(ctx, "the sources of the catalog were not looked at", "err", err)
+		}
+	})
 	r := Runner{DB: db, Works: works(db, blobs, sources, log), Log: log}
 	stopRunner := r.Start(ctx)
 	return func() {
@@ -53,8 +58,8 @@ func works(db *storage.DB, blobs blob.Store, sources catalogsource.Reader, log *
 		{job.Sweep, sweep(db, blobs, log)},
 		{job.Scan, scanVersion(db, blobs, log)},
 		{job.Verify, verify(db, blobs, log)},
-		{job.CatalogDue, catalogDue(db)},
 		{job.CatalogSync, catalogSync(db, sources, log)},
+		{job.CatalogDue, catalogDue(db)},
 	}
 }
 

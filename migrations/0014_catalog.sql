@@ -101,6 +101,7 @@ CREATE TABLE catalog_choices (
   reason      TEXT NOT NULL,
   at          BIGINT NOT NULL,
   chosen_by   {{key}} NOT NULL,
+  warned      TEXT NOT NULL DEFAULT '', -- of which end of the model, and how long ahead, the workspace was told
   PRIMARY KEY (use_case_id, provider, model_id)
 );
 CREATE INDEX catalog_choices_model ON catalog_choices (provider, model_id);
@@ -108,5 +109,3 @@ CREATE INDEX catalog_choices_model ON catalog_choices (provider, model_id);
 -- The catalog is full from the start: what came with the program needs no network.
 INSERT INTO catalog_sources (id, workspace_id, kind, name, rank, enabled, every, created_at, updated_at, updated_by)
 SELECT w.id || '.snapshot', w.id, 'snapshot', 'Built-in snapshot', 1000, TRUE, 86400000, 0, 0, 'system:setup' FROM workspaces w;
-INSERT INTO jobs (id, workspace_id, kind, key, payload, state, max_attempts, run_at, created_at, created_by)
-SELECT w.id || '.catalog', w.id, 'catalog_sync', w.id || '.snapshot', '{}', 'queued', 3, 0, 0, 'system:setup' FROM workspaces w;

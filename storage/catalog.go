@@ -339,8 +339,8 @@ func (t *Tx) DeleteUseCase(ctx context.Context, id string) error {
 // Choices lists the shortlists of a workspace, by use case and model.
 func (t *Tx) Choices(ctx context.Context, workspace string) ([]catalog.Choice, error) {
 	return list(ctx, t, func(row scanner) (c catalog.Choice, err error) {
-		return c, row(&c.UseCase, &c.Key.Provider, &c.Key.ID, &c.Status, &c.Reason, &c.At, &c.By)
-	}, `SELECT c.use_case_id, c.provider, c.model_id, c.status, c.reason, c.at, c.chosen_by
+		return c, row(&c.UseCase, &c.Key.Provider, &c.Key.ID, &c.Status, &c.Reason, &c.At, &c.By, &c.Warned)
+	}, `SELECT c.use_case_id, c.provider, c.model_id, c.status, c.reason, c.at, c.chosen_by, c.warned
 	      FROM catalog_choices c JOIN catalog_use_cases u ON u.id = c.use_case_id WHERE u.workspace_id = $1 ORDER BY u.name, u.id, c.provider, c.model_id`, workspace)
 }
 
@@ -355,4 +355,30 @@ func (t *Tx) SaveChoice(ctx context.Context, c catalog.Choice) error {
 // DeleteChoice takes a model off a shortlist.
 func (t *Tx) DeleteChoice(ctx context.Context, useCase string, k catalog.Key) error {
 	return must(t.changed(ctx, `DELETE FROM catalog_choices WHERE use_case_id = $1 AND provider = $2 AND model_id = $3`, useCase, k.Provider, k.ID))
+}
+
+// NoteWarned keeps of what end of a model the workspace was told.
+func (t *Tx) NoteWarned(ctx context.Context, c catalog.Choice) error {
+	return t.exec(ctx, `UPDATE catalog_choices SET warned = $4 WHERE use_case_id = $1 AND provider = $2 AND model_id = $3`, c.UseCase, c.Key.Provider, c.Key.ID, c.Warned)
+}
+
+// namingKeys are the parameters in which runs say which model they call.
+var namingKeys = []string{"model", "model_name", "model_id", "llm", "llm_model", "base_model", "embedding_model"}
+
+// RunsNaming lists some runs of a workspace, the newest of them first, that say in a parameter that they call a model by one of
+// its names.
+func (t *Tx) RunsNaming(ctx context.Context, workspace string, names []string, most int) ([]catalog.Caller, error) {
+	starts := make([]string, len(names))
+	for i, n := range names {
+		r := []rune(n)
+		starts[i] = string(r[:min(len(r), 64)])
+	}
+	const looked = 1000
+	return list(ctx, t, func(row scanner) (u catalog.Caller, err error) {
+		return u, row(&u.ID, &u.Name, &u.At)
+	}, `SELECT DISTINCT r.id, r.name, r.start_time
+	      FROM (SELECT run_id FROM params p WHERE `+t.db.InTexts("p.key", "$2")+` AND `+t.db.InTexts("substr(p.value, 1, 64)", "$3")+` AND `+t.db.InTexts("p.value", "$4")+` LIMIT $5) found
+	      JOIN runs r ON r.id = found.run_id
+	     WHERE r.workspace_id = $1 AND r.deleted_at = 0 ORDER BY r.start_time DESC, r.id LIMIT $6`,
+		workspace, textList(namingKeys), textList(starts), textList(names), looked, most)
 }

@@ -3,6 +3,7 @@ package catalog
 import (
 	"context"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -45,6 +46,7 @@ type Choice struct {
 	Reason  string
 	At      int64
 	By      string // an actor's id
+	Warned  string // of which end, and how long ahead, the workspace was told
 }
 
 // Flag is what of a model the rules of a use case do not allow, a key below "catalog.flag.".
@@ -102,6 +104,7 @@ type ShortlistTx interface {
 	Choices(ctx context.Context, workspace string) ([]Choice, error)
 	SaveChoice(ctx context.Context, c Choice) error
 	DeleteChoice(ctx context.Context, useCase string, k Key) error
+	NoteWarned(ctx context.Context, c Choice) error
 }
 
 // Limits of use cases.
@@ -259,4 +262,59 @@ func Best(all []Choice) map[Key]string {
 		}
 	}
 	return out
+}
+
+// aheads are how many days before the end of a model the workspace is told, the last first.
+var aheads = []int{0, 7, 30, 90}
+
+// warning is what the workspace is to be told of the end of a model now: which end, and how long ahead; "" for nothing.
+func warning(r Row, now time.Time) string {
+	if r.Gone {
+		return "gone"
+	}
+	at, ok := (Facts{Deprecated: r.Deprecated}).Retires()
+	if !ok {
+		return ""
+	}
+	const day = 24 * time.Hour
+	for _, n := range aheads {
+		if at.Sub(now) <= time.Duration(n)*day {
+			return r.Deprecated + " " + strconv.Itoa(n)
+		}
+	}
+	return ""
+}
+
+// WarnRetiring tells of models on shortlists, not refused, that are not offered any more or soon will not be: once for each
+// end and each of 90, 30, 7 and 0 days ahead of it.
+func WarnRetiring(ctx context.Context, tx ShortlistTx, g access.Grant, now time.Time) error {
+	if err := g.Need(access.Maintain, g.Workspace()); err != nil {
+		return err
+	}
+	all, err := tx.Choices(ctx, g.Workspace())
+	if err != nil || len(all) == 0 {
+		return err
+	}
+	x, err := tx.CatalogIndex(ctx, g.Workspace())
+	if err != nil {
+		return err
+	}
+	for _, c := range all {
+		r, ok := x.Row(c.Key)
+		w := warning(r, now)
+		if !ok || c.Status == Refused || w == c.Warned {
+			continue
+		}
+		c.Warned = w
+		if err := tx.NoteWarned(ctx, c); err != nil {
+			return err
+		}
+		if w == "" {
+			continue
+		}
+		if err := tx.Emit(ctx, event.Event{Kind: "catalog.retiring", Subject: c.UseCase, Data: map[string]any{"model": c.Key.String(), "status": c.Status, "on": r.Deprecated, "gone": r.Gone}}); err != nil {
+			return err
+		}
+	}
+	return nil
 }

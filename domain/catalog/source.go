@@ -560,3 +560,18 @@ type ChangeQuery struct {
 	Below string // ids below this one; "" = from the newest
 	Most  int
 }
+
+// Caller is a run of ours that calls a model.
+type Caller struct {
+	ID, Name string
+	At       int64
+}
+
+// Names are what the model of a key is called by those who use it.
+func (k Key) Names() []string {
+	out := []string{k.ID, k.String()}
+	if i := strings.LastIndexByte(k.ID, '/'); i >= 0 {
+		out = append(out, k.ID[i+1:])
+	}
+	return out
+}

@@ -164,8 +164,30 @@ func showCatalogModel(r *route.Request) error {
 	}); err != nil {
 		return err
 	}
+	if err := usedBy(r, k, &v); err != nil {
+		return err
+	}
 	v.Work = page.ParseWorkload(r.QueryParams())
 	return r.Render(http.StatusOK, page.Model(v))
+}
+
+// usedBy finds runs of ours that call a model, for who may see them.
+func usedBy(r *route.Request, k catalog.Key, v *page.ModelView) error {
+	const most = 5
+	if !may(r, access.RunRead) {
+		return nil
+	}
+	g, err := more(r, access.RunRead)
+	if err != nil {
+		return err
+	}
+	return r.DB.Read(r.Ctx(), g, func(tx *storage.Tx) (err error) {
+		if err := g.Need(access.RunRead, g.Workspace()); err != nil {
+			return err
+		}
+		v.Runs, err = tx.RunsNaming(r.Ctx(), g.Workspace(), k.Names(), most)
+		return err
+	})
 }
 
 // replacement finds the model that stands in for another, in the words of the provider.
@@ -263,6 +285,36 @@ func listCatalogChanges(r *route.Request) error {
 		return err
 	}
 	return r.Render(http.StatusOK, page.Changes(v))
+}
+
+// catalogNews is what the home page tells of the catalog: nothing to who may not see it.
+func catalogNews(r *route.Request, now time.Time) (v page.NewsView, err error) {
+	const most = 5
+	if !may(r, access.CatalogRead) {
+		return v, nil
+	}
+	o, _, err := offeredNow(r)
+	if err != nil {
+		return v, err
+	}
+	v.Retiring = retiring(o, now)
+	v.Retiring = v.Retiring[:min(len(v.Retiring), most)]
+	g, err := more(r, access.CatalogRead)
+	if err != nil {
+		return v, err
+	}
+	return v, r.DB.Read(r.Ctx(), g, func(tx *storage.Tx) error {
+		if err := g.Need(access.CatalogRead, g.Workspace()); err != nil {
+			return err
+		}
+		all, err := tx.CatalogChanges(r.Ctx(), g.Workspace(), catalog.ChangeQuery{Most: most})
+		for _, c := range all {
+			if now.Sub(instant(c.At)) < 30*24*time.Hour {
+				v.Changes = append(v.Changes, c)
+			}
+		}
+		return err
+	})
 }
 
 // retiring are the models on a shortlist, not refused, that will soon not be offered any more or are gone, the first to go first.

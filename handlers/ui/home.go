@@ -67,6 +67,9 @@ func showHome(r *route.Request) error {
 	if v.Waiting, err = waitingRows(r); err != nil {
 		return err
 	}
+	if v.News, err = catalogNews(r, now); err != nil {
+		return err
+	}
 	v.FirstUse = len(v.Waiting) == 0 && len(recent) == 0 && (len(experiments) == 0 || len(experiments) == 1 && experiments[0].ID == "0")
 	fillHome(r, &v, recent, running, experiments)
 	v.RunningMore = pulse.Running - int64(len(v.Running))

@@ -27,7 +27,7 @@ type ModelView struct {
 	Names       map[string]string // of people
 	SourceNames map[string]string
 	Replacement catalog.Key
-	Depends     []component.Fact // what of ours uses it
+	Runs        []catalog.Caller // of ours that call it
 	Work        Work
 	CanWrite    bool
 	Now         time.Time

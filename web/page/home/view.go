@@ -7,6 +7,7 @@ import (
 
 	"github.com/slipway-ml/slipway/web/component"
 	"github.com/slipway-ml/slipway/web/i18n"
+	"github.com/slipway-ml/slipway/web/page/catalog"
 	"github.com/slipway-ml/slipway/web/page/promotions"
 )
 
@@ -24,6 +25,7 @@ type View struct {
 	Recent      []Row
 	Experiments []Experiment
 	Waiting     []promotions.Row // for the reader
+	News        catalog.NewsView
 
 	FirstUse    bool // there is nothing yet: show how to begin
 	TrackingURI string
