@@ -253,6 +253,14 @@ func TestFetchOpenRouterPages(t *testing.T) {
 	}
 }
 
+func TestPagesTogetherAreBounded(t *testing.T) {
+	page := []byte(`{"data": [], "links": {"next": "/more"}}` + strings.Repeat(" ", 30<<20))
+	url := serve(t, func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(page) })
+	if _, err := reader(t, httpx.Options{}).Fetch(t.Context(), Request{Kind: catalog.OpenRouter, Address: url}); domain.KindOf(err) != domain.TooLarge || domain.As(err).Key != "outbound.long" {
+		t.Errorf("%v", err)
+	}
+}
+
 func TestConditions(t *testing.T) {
 	r := reader(t, httpx.Options{})
 	var sent http.Header
@@ -410,7 +418,7 @@ func TestHostileServers(t *testing.T) {
 			if name == "a drip" {
 				asks = hasty
 			}
-			if kind == catalog.File && slices.Contains([]string{"no JSON", "a wrong shape", "a page", "deep"}, name) {
+			if kind == catalog.File && slices.Contains([]string{"no JSON", "a wrong shape", "deep"}, name) {
 				c.key, c.kind = "catalog_source.yaml", domain.Invalid
 			}
 			out, err := asks.Fetch(t.Context(), Request{Kind: kind, Address: serve(t, c.do)})
