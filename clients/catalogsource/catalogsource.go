@@ -44,7 +44,7 @@ type Reader struct {
 const (
 	maxTime = 5 * time.Minute // of one look, all its calls together
 	maxTag  = 500             // bytes of what an answer is called
-	maxFile = 64 << 20        // bytes
+	maxFile = 64 << 20        // bytes, of a file or of all pages together
 
 	// reading counts the ways in which answers have been read. An answer that is known from another way is read anew: it
 	// is part of what answers are called.
@@ -211,7 +211,7 @@ func status(a *httpx.Response, withKey bool) error {
 		domain.As(err).RetryAfter = retryAfter(a.Header.Get("Retry-After"), time.Now())
 		return err
 	default:
-		return domain.Fail(domain.Unavailable, "catalog_source.status", "%s answers with status %d, which says nothing about models", host, s)
+		return domain.Fail(domain.Unavailable, "catalog_source.status", "%s answers with status %d: look whether address and key are right", host, s)
 	}
 }
 

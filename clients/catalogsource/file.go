@@ -69,6 +69,9 @@ func parseFile(text []byte) ([]catalog.Offer, error) {
 	if len(text) > most {
 		return nil, domain.Fail(domain.TooLarge, "catalog_source.file_large", "the file %s is longer than %d bytes", "YAML", most)
 	}
+	if err := something(text); err != nil {
+		return nil, err
+	}
 	var file struct {
 		Models []ownModel `yaml:"models"`
 	}

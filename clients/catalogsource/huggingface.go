@@ -77,13 +77,13 @@ func parseHuggingFace(text []byte) (out []catalog.Offer, err error) {
 			Total   float64 `json:"total"`
 			Context float64 `json:"context_length"`
 		} `json:"gguf"`
-		Index []hubResults `json:"model-index"`
+		Index json.RawMessage `json:"model-index"`
 	}
 	yes := true
 	err = each(list, func(m model, raw json.RawMessage) error {
 		f := catalog.Facts{
 			Released: day(m.CreatedAt), OpenWeights: &yes, Context: count(m.GGUF.Context), Parameters: count(max(m.Safetensors.Total, m.GGUF.Total)),
-			Links: map[string]string{"weights": "https://huggingface.co/" + m.ID},
+			Links: links(map[string]string{"weights": "https://huggingface.co/" + m.ID}),
 		}
 		f.Mode, f.Inputs, f.Outputs = task(m.Task)
 		for _, tag := range m.Tags {
@@ -100,11 +100,7 @@ func parseHuggingFace(text []byte) (out []catalog.Offer, err error) {
 		if m.Disabled {
 			f.Status = "deprecated"
 		}
-		for _, results := range m.Index {
-			f.Benchmarks = append(f.Benchmarks, results.benchmarks()...)
-		}
-		const enough = 40
-		f.Benchmarks = f.Benchmarks[:min(len(f.Benchmarks), enough)]
+		f.Benchmarks = benchmarks(m.Index)
 		out = append(out, catalog.Offer{Key: catalog.Key{Provider: "huggingface", ID: m.ID}, Facts: f, Raw: raw})
 		return nil
 	})
@@ -134,29 +130,35 @@ func task(tag string) (mode string, in, out []string) {
 	return mode, in, out
 }
 
-// hubResults are what a model's authors say that they measured.
-type hubResults struct {
-	Results []struct {
-		Dataset struct {
-			Name string `json:"name"`
-		} `json:"dataset"`
-		Metrics []struct {
-			Type  string          `json:"type"`
-			Value json.RawMessage `json:"value"`
-		} `json:"metrics"`
-		Source struct {
-			Name string `json:"name"`
-		} `json:"source"`
-	} `json:"results"`
-}
-
-// benchmarks are those with a number; some values are text or lists.
-func (h hubResults) benchmarks() (out []catalog.Benchmark) {
-	for _, r := range h.Results {
-		for _, m := range r.Metrics {
-			var score *float64
-			if json.Unmarshal(m.Value, &score) == nil && score != nil {
-				out = append(out, catalog.Benchmark{Name: r.Dataset.Name, Metric: m.Type, Score: *score, Source: r.Source.Name})
+// benchmarks are what a model's authors say that they measured, in a file of theirs that nobody checks: what has no number or
+// another form is left out.
+func benchmarks(index json.RawMessage) (out []catalog.Benchmark) {
+	const enough = 40
+	type metric struct {
+		Type  string   `json:"type"`
+		Value *float64 `json:"value"`
+	}
+	var models []struct {
+		Results []struct {
+			Dataset struct {
+				Name string `json:"name"`
+			} `json:"dataset"`
+			Metrics []json.RawMessage `json:"metrics"`
+			Source  struct {
+				Name string `json:"name"`
+			} `json:"source"`
+		} `json:"results"`
+	}
+	if json.Unmarshal(index, &models) != nil {
+		return nil
+	}
+	for _, m := range models {
+		for _, r := range m.Results {
+			for _, raw := range r.Metrics {
+				var m metric
+				if json.Unmarshal(raw, &m) == nil && m.Value != nil && len(out) < enough {
+					out = append(out, catalog.Benchmark{Name: line(r.Dataset.Name), Metric: line(m.Type), Score: *m.Value, Source: line(r.Source.Name)})
+				}
 			}
 		}
 	}

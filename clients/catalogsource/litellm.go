@@ -124,7 +124,7 @@ func (p *prices) addLite(fields map[string]json.RawMessage, over int64) error {
 // facts are what m says; fields are all that was said.
 func (m liteModel) facts(fields map[string]json.RawMessage) (f catalog.Facts, err error) {
 	f = catalog.Facts{
-		MaxInput: count(m.MaxInput), MaxOutput: count(m.MaxOutput), Deprecated: m.Deprecated, Regions: m.Regions,
+		MaxInput: count(m.MaxInput), MaxOutput: count(m.MaxOutput), Deprecated: m.Deprecated, Regions: m.Regions, Links: links(map[string]string{"source": m.Source}),
 		Capabilities: capabilities(map[string]*bool{
 			"tools": m.Tools, "json_schema": m.JSONSchema, "vision": m.Vision, "reasoning": m.Reasoning, "streaming": m.Streaming, "caching": m.Caching, "web_search": m.WebSearch, "computer_use": m.ComputerUse,
 		}),
@@ -134,9 +134,6 @@ func (m liteModel) facts(fields map[string]json.RawMessage) (f catalog.Facts, er
 		f.Mode = "other"
 	}
 	f.Inputs, f.Outputs = m.modalities(f.Mode)
-	if strings.HasPrefix(m.Source, "https://") {
-		f.Links = map[string]string{"source": m.Source}
-	}
 	var p prices
 	if err := p.addLite(fields, 0); err != nil {
 		return f, err
@@ -183,6 +180,15 @@ func (m liteModel) modalities(mode string) (in, out []string) {
 		out = []string{mode}
 	}
 	return in, out
+}
+
+// sees is whether images go in, where it is known what does.
+func sees(in []string) *bool {
+	if in == nil {
+		return nil
+	}
+	yes := slices.Contains(in, "image")
+	return &yes
 }
 
 // capabilities are those of which something is known.

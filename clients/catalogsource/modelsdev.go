@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"maps"
 	"slices"
-	"strings"
 
 	"github.com/slipway-ml/slipway/domain/catalog"
 )
@@ -86,7 +85,8 @@ func parseModelsDev(text []byte) (out []catalog.Offer, err error) {
 			f := catalog.Facts{
 				Name: m.Name, Family: m.Family, Inputs: m.Modalities.Input, Outputs: m.Modalities.Output, OpenWeights: m.OpenWeights, Cutoff: m.Cutoff, Released: full(m.Released),
 				Context: count(m.Limit.Context), MaxInput: count(m.Limit.Input), MaxOutput: count(m.Limit.Output),
-				Capabilities: capabilities(map[string]*bool{"tools": m.Tools, "json_schema": m.Structured, "reasoning": m.Reasoning}),
+				Capabilities: capabilities(map[string]*bool{"tools": m.Tools, "json_schema": m.Structured, "reasoning": m.Reasoning, "vision": sees(m.Modalities.Input)}),
+				Links:        links(map[string]string{"documentation": p.Doc}),
 			}
 			switch m.Status {
 			case "alpha", "beta":
@@ -99,9 +99,6 @@ func parseModelsDev(text []byte) (out []catalog.Offer, err error) {
 				if !slices.Contains(f.Outputs, "text") && slices.Contains(catalog.Modes, f.Outputs[0]) {
 					f.Mode = f.Outputs[0]
 				}
-			}
-			if strings.HasPrefix(p.Doc, "https://") {
-				f.Links = map[string]string{"documentation": p.Doc}
 			}
 			var costs prices
 			costs.addDev(m.Cost.devCost, 0)

@@ -63,6 +63,7 @@ func parseOpenRouter(text []byte) (out []catalog.Offer, next string, err error) 
 		f := catalog.Facts{
 			Name: m.Name, Context: count(cmp.Or(m.Context, m.Top.Context)), MaxOutput: count(m.Top.MaxOutput), Inputs: routed(m.Architecture.Inputs), Outputs: routed(m.Architecture.Outputs),
 			Cutoff: m.Cutoff, Deprecated: day(m.Expires), Mode: "chat", Links: map[string]string{"openrouter": "https://openrouter.ai/" + m.ID},
+			Capabilities: capabilities(map[string]*bool{"vision": sees(m.Architecture.Inputs)}),
 		}
 		switch {
 		case len(f.Outputs) == 0 || slices.Contains(f.Outputs, "text"):
@@ -77,12 +78,13 @@ func parseOpenRouter(text []byte) (out []catalog.Offer, next string, err error) 
 		if m.HuggingFace != "" {
 			f.Links["weights"] = "https://huggingface.co/" + m.HuggingFace
 		}
+		f.Links = links(f.Links)
 		if m.Parameters != nil {
 			has := func(names ...string) *bool {
 				yes := slices.ContainsFunc(names, func(n string) bool { return slices.Contains(m.Parameters, n) })
 				return &yes
 			}
-			f.Capabilities = capabilities(map[string]*bool{"tools": has("tools"), "json_schema": has("structured_outputs"), "reasoning": has("reasoning", "include_reasoning")})
+			f.Capabilities = capabilities(map[string]*bool{"tools": has("tools"), "json_schema": has("structured_outputs"), "reasoning": has("reasoning", "include_reasoning"), "vision": sees(m.Architecture.Inputs)})
 		}
 		var p prices
 		for name, price := range map[string]catalog.Price{

@@ -19,6 +19,7 @@ func (r Reader) pages(ctx context.Context, q Request, from, next string, page fu
 	if err != nil {
 		return nil, err
 	}
+	size := 0
 	for n := 0; next != ""; n++ {
 		if n == maxPages {
 			return nil, domain.Fail(domain.TooLarge, "catalog_source.pages", "%s has more than %d pages: narrow the address, by author, search or filter", domain.Short(at.Host), maxPages)
@@ -31,6 +32,9 @@ func (r Reader) pages(ctx context.Context, q Request, from, next string, page fu
 		a, body, err := r.get(ctx, q, at.String(), nil)
 		if err != nil {
 			return nil, err
+		}
+		if size += len(body); size > maxFile {
+			return nil, domain.Fail(domain.TooLarge, "outbound.long", "the answer of %s is longer than %d bytes", domain.Short(at.Host), maxFile)
 		}
 		var some []catalog.Offer
 		if some, next, err = page(a.Header, body); err != nil {

@@ -69,7 +69,7 @@ func TestLiteLLM(t *testing.T) {
 		"supports_pdf_input": true, "supports_reasoning": false, "supports_telepathy": true, "input_cost_per_token": 2.5e-06, "output_cost_per_token": "1e-05", "input_cost_per_token_batches": 1.25e-06,
 		"input_cost_per_token_priority": 5e-06, "input_cost_per_token_above_200k_tokens": 5e-06, "input_cost_per_token_above_200k_tokens_flex": 3e-06, "cache_read_input_token_cost": 2.5e-07,
 		"cache_creation_input_token_cost": 3e-06, "cache_creation_input_token_cost_above_1hr": 6e-06, "cache_creation_input_token_cost_above_1hr_above_200k_tokens": 1.2e-05,
-		"output_cost_per_reasoning_token": 4e-06, "input_cost_per_audio_token": 1e-05, "output_cost_per_audio_token": 2e-05, "input_cost_per_image_token": 5e-06, "input_cost_per_query": null,
+		"output_cost_per_reasoning_token": 4e-06, "input_cost_per_audio_token": 1e-05, "output_cost_per_audio_token": 2e-05, "input_cost_per_image_token": 5e-06, "input_cost_per_query": null, "input_cost_per_token_cache_hit": 9e-07,
 		"output_cost_per_second_1080p": 1, "search_context_cost_per_query": {"search_context_size_low": 0.01}, "deprecation_date": "2027-01-14", "successor_model": "acme/chat-2", "source": "https://acme.example/prices"},
 	"acme/chat-2": {"litellm_provider": "acme", "mode": "responses", "supported_modalities": ["text", "smell"], "supported_output_modalities": ["text", "audio"], "supported_regions": ["eu-central"]},
 	"chat-latest": {"alias_of": "acme/chat-2"},
@@ -130,6 +130,7 @@ func TestNamesOfProvidersAndRegions(t *testing.T) {
 		{"azure/eu/gpt-4o", "azure", "azure/eu/gpt-4o", "eu"},
 		{"azure/global-standard/gpt-4o-mini", "azure", "azure/global-standard/gpt-4o-mini", "global"},
 		{"azure_ai/grok-4", "azure_ai", "azure/grok-4", ""},
+		{"azure/us.something", "azure", "azure/us.something", ""},
 		{"us.something", "openai", "openai/us.something", ""},
 		{"fireworks_ai/accounts/fireworks/models/x", "fireworks_ai", "fireworks-ai/accounts/fireworks/models/x", ""},
 		{"together_ai/zai-org/GLM-5.3", "together_ai", "togetherai/zai-org/GLM-5.3", ""},
@@ -220,7 +221,7 @@ func TestModelsDev(t *testing.T) {
 	want := map[string]catalog.Facts{
 		"bedrock/anthropic.claude-x": {
 			Name: "Claude X", Family: "claude", Mode: "chat", Inputs: []string{"text", "image", "pdf"}, Outputs: []string{"text"}, Context: 1_000_000, MaxInput: 900_000, MaxOutput: 64_000, OpenWeights: &no,
-			Capabilities: map[string]bool{"tools": true, "json_schema": false, "reasoning": true}, Cutoff: "2025-07", Released: "2026-02-05", Status: "preview", Links: map[string]string{"documentation": "https://docs.aws.example"},
+			Capabilities: map[string]bool{"tools": true, "json_schema": false, "reasoning": true, "vision": true}, Cutoff: "2025-07", Released: "2026-02-05", Status: "preview", Links: map[string]string{"documentation": "https://docs.aws.example"},
 			Prices: []catalog.Price{
 				{Kind: "input", Amount: 3_000_000},
 				{Kind: "input", Over: 200_000, Amount: 6_000_000},
@@ -234,7 +235,7 @@ func TestModelsDev(t *testing.T) {
 				{Kind: "audio_output", Amount: 12_000_000},
 			},
 		},
-		"bedrock/old": {Name: "Old", Mode: "image", Inputs: []string{"text"}, Outputs: []string{"image"}, OpenWeights: &yes, Status: "deprecated", Links: map[string]string{"documentation": "https://docs.aws.example"}},
+		"bedrock/old": {Name: "Old", Mode: "image", Inputs: []string{"text"}, Outputs: []string{"image"}, OpenWeights: &yes, Capabilities: map[string]bool{"vision": false}, Status: "deprecated", Links: map[string]string{"documentation": "https://docs.aws.example"}},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
@@ -253,19 +254,19 @@ const openRouterModels = `{"data": [
 
 func TestOpenRouter(t *testing.T) {
 	got := clean(t, "openrouter", fmt.Sprintf(openRouterModels, ""))
-	none := map[string]bool{"tools": false, "json_schema": false, "reasoning": false}
+	none, blind := map[string]bool{"tools": false, "json_schema": false, "reasoning": false, "vision": false}, map[string]bool{"vision": false}
 	link := func(id string) map[string]string {
 		return map[string]string{"openrouter": "https://openrouter.ai/" + id}
 	}
 	want := map[string]catalog.Facts{
 		"openrouter/acme/chat": {
 			Name: "Acme: Chat", Mode: "chat", Inputs: []string{"text", "image", "pdf"}, Outputs: []string{"text"}, Context: 200_000, MaxOutput: 16_384, Cutoff: "2025-10-31", Released: "2026-01-01", Deprecated: "2027-03-01",
-			Capabilities: map[string]bool{"tools": true, "json_schema": true, "reasoning": true}, Links: map[string]string{"openrouter": "https://openrouter.ai/acme/chat", "weights": "https://huggingface.co/acme/Chat"},
+			Capabilities: map[string]bool{"tools": true, "json_schema": true, "reasoning": true, "vision": true}, Links: map[string]string{"openrouter": "https://openrouter.ai/acme/chat", "weights": "https://huggingface.co/acme/Chat"},
 			Prices: []catalog.Price{{Kind: "input", Amount: 2_500_000}, {Kind: "input", Unit: "image", Amount: 3_613_000_000}, {Kind: "output", Amount: 10_000_000}, {Kind: "cache_read", Amount: 250_000}, {Kind: "cache_write", Amount: 3_000_000}},
 		},
 		"openrouter/acme/free:free":  {Name: "Free", Mode: "chat", Inputs: []string{"text"}, Outputs: []string{"text"}, Context: 1000, Capabilities: none, Links: link("acme/free:free"), Prices: []catalog.Price{{Kind: "input"}, {Kind: "output"}}},
-		"openrouter/openrouter/auto": {Name: "Auto", Mode: "chat", Inputs: []string{"text"}, Outputs: []string{"text"}, Context: 2_000_000, Links: link("openrouter/auto")},
-		"openrouter/acme/draw":       {Name: "Draw", Mode: "image", Inputs: []string{"text"}, Outputs: []string{"image"}, Links: link("acme/draw"), Prices: []catalog.Price{{Kind: "input", Amount: 1_000_000}, {Kind: "input", Unit: "image", Amount: 20_000_000_000}, {Kind: "output", Amount: 1_000_000}}},
+		"openrouter/openrouter/auto": {Name: "Auto", Mode: "chat", Inputs: []string{"text"}, Outputs: []string{"text"}, Context: 2_000_000, Capabilities: blind, Links: link("openrouter/auto")},
+		"openrouter/acme/draw":       {Name: "Draw", Mode: "image", Inputs: []string{"text"}, Outputs: []string{"image"}, Capabilities: blind, Links: link("acme/draw"), Prices: []catalog.Price{{Kind: "input", Amount: 1_000_000}, {Kind: "input", Unit: "image", Amount: 20_000_000_000}, {Kind: "output", Amount: 1_000_000}}},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
@@ -277,7 +278,7 @@ const hubModels = `[
 		"library_name": "transformers", "tags": ["transformers", "license:llama3.1", "region:us"], "safetensors": {"parameters": {"BF16": 7000000000, "F32": 100}, "total": 7000000100},
 		"model-index": [{"name": "Chat-7B", "results": [{"task": {"type": "text-generation"}, "dataset": {"name": "MMLU", "type": "cais/mmlu"}, "metrics": [{"type": "accuracy", "value": 71.5}, {"type": "note", "value": "good"}], "source": {"name": "Open LLM Leaderboard"}}]}]},
 	{"id": "acme/embed", "createdAt": "2025-03-01T10:00:00.000Z", "gated": false, "disabled": true, "pipeline_tag": "sentence-similarity", "tags": ["license:house-rules"], "model-index": null, "gguf": {"total": 300000000, "context_length": 8192}},
-	{"id": "bare"}]`
+	{"id": "bare", "model-index": [{"results": [{"dataset": {"name": "a\nb"}, "metrics": [{"type": "f1", "value": 1}, {"type": 2}, 3]}]}]}, {"id": "odd", "model-index": {"results": "all of them"}}]`
 
 func TestHuggingFace(t *testing.T) {
 	got := clean(t, "huggingface", hubModels)
@@ -290,7 +291,8 @@ func TestHuggingFace(t *testing.T) {
 			Benchmarks: []catalog.Benchmark{{Name: "MMLU", Metric: "accuracy", Score: 71.5, Source: "Open LLM Leaderboard"}}, Links: link("acme/Chat-7B"),
 		},
 		"huggingface/acme/embed": {Mode: "embedding", Licence: "LicenseRef-house-rules", OpenWeights: &yes, Parameters: 300_000_000, Context: 8192, Released: "2025-03-01", Status: "deprecated", Links: link("acme/embed")},
-		"huggingface/bare":       {OpenWeights: &yes, Links: link("bare")},
+		"huggingface/bare":       {OpenWeights: &yes, Links: link("bare"), Benchmarks: []catalog.Benchmark{{Name: "a b", Metric: "f1", Score: 1}}},
+		"huggingface/odd":        {OpenWeights: &yes, Links: link("odd")},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
@@ -462,7 +464,7 @@ func TestHostileAnswers(t *testing.T) {
 		try("empty", parser, " \n", "catalog_source.nothing")
 		try("another form", parser, `"text"`, "catalog_source.shape")
 		try("a number", parser, `17`, "catalog_source.shape")
-		if parser == "modelinfo" {
+		if parser == "modelinfo" { // a page for all addresses that it does not know
 			continue
 		}
 		try("a page", parser, "\ufeff <!doctype html><title>Log in</title>", "catalog_source.html")
@@ -485,7 +487,9 @@ func TestHostileAnswers(t *testing.T) {
 	try("very many models", "openai", `{"data": [`+strings.Repeat("{},", 200_000)+`{}]}`, "catalog.many")
 	try("very many values", "huggingface", `[`+strings.Repeat("0,", maxValues)+`0]`, "catalog_source.deep")
 	try("a bomb of aliases", "file", "a: &a [x,x,x,x,x,x,x,x,x]\nb: &b [*a,*a,*a,*a,*a,*a,*a,*a,*a]\nc: &c [*b,*b,*b,*b,*b,*b,*b,*b,*b]\nd: &d [*c,*c,*c,*c,*c,*c,*c,*c,*c]\ne: &e [*d,*d,*d,*d,*d,*d,*d,*d,*d]\nf: &f [*e,*e,*e,*e,*e,*e,*e,*e,*e]\nmodels: [{provider: a, id: b, inputs: *f}]", "catalog_source.yaml")
+	try("a page", "file", "<!doctype html>", "catalog_source.html")
 	try("an empty file", "file", "# nothing\n", "catalog_source.nothing")
+	try("no text at all", "file", "", "catalog_source.nothing")
 	try("a long file", "file", "# "+strings.Repeat("x", 9<<20), "catalog_source.file_large")
 }
 

@@ -5,8 +5,11 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"maps"
 	"math"
 	"strconv"
+	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/slipway-ml/slipway/domain"
@@ -25,11 +28,8 @@ func check(text []byte) error {
 	if !utf8.Valid(text) {
 		return domain.Fail(domain.Invalid, "catalog_source.utf8", "the answer is not valid UTF-8")
 	}
-	switch start := bytes.TrimLeft(text, " \t\r\n\ufeff"); {
-	case len(start) == 0:
-		return domain.Fail(domain.Invalid, "catalog_source.nothing", "the answer is empty")
-	case start[0] == '<':
-		return domain.Fail(domain.Invalid, "catalog_source.html", "the answer is a web page, not data: look whether the address is right")
+	if err := something(text); err != nil {
+		return err
 	}
 	w := walker{d: json.NewDecoder(bytes.NewReader(text))}
 	w.d.UseNumber()
@@ -43,6 +43,17 @@ func check(text []byte) error {
 		return &domain.Error{Kind: domain.Invalid, Key: "catalog_source.json", Msg: "the answer is not valid JSON", Err: err}
 	}
 	return err
+}
+
+// something reports why text is no data at all.
+func something(text []byte) error {
+	switch start := bytes.TrimLeft(text, " \t\r\n\ufeff"); {
+	case len(start) == 0:
+		return domain.Fail(domain.Invalid, "catalog_source.nothing", "the answer is empty")
+	case start[0] == '<':
+		return domain.Fail(domain.Invalid, "catalog_source.html", "the answer is a web page, not data: look whether the address is right")
+	}
+	return nil
 }
 
 var errTrailing = errors.New("more than one value")
@@ -142,6 +153,21 @@ func (n *number) UnmarshalJSON(text []byte) error {
 	}
 	*n = number(x)
 	return nil
+}
+
+// links are the addresses that are fit to be shown, by what for.
+func links(all map[string]string) map[string]string {
+	const most = 300 // bytes
+	maps.DeleteFunc(all, func(_, to string) bool { return !strings.HasPrefix(to, "https://") || len(to) > most })
+	if len(all) == 0 {
+		return nil
+	}
+	return all
+}
+
+// line is what people wrote on a page of their own, as one short line.
+func line(s string) string {
+	return domain.Short(strings.Join(strings.FieldsFunc(s, func(r rune) bool { return unicode.IsControl(r) || unicode.IsSpace(r) }), " "))
 }
 
 // day is the day of an instant as sources write it.
