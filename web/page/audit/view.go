@@ -139,6 +139,8 @@ var sentences = map[string][]string{
 	"promotion.completed": {"number", "version"}, "promotion.failed": {"number"}, "promotion.waived": {"number"}, "promotion.broke_glass": {"number"},
 	"promotion.debt_closed": {"number"}, "promotion.commented": {"number"}, "review.added": {"number", "decision"}, "review.withdrawn": {"number"},
 	"check.reported": {"name", "state"}, "slot.changed": {"environment", "from", "to", "cause"}, "bypass.used": {"number", "environment"},
+	"promotion.created_rules": {"number"}, "promotion.created_team": {"number"}, "promotion.completed_rules": {"number"},
+	"slot.changed_rules": {"environment", "to"}, "slot.changed_team": {"environment", "to"},
 }
 
 // sentence says what happened, where there are words for it, else the kind of the fact.
