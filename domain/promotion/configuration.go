@@ -93,7 +93,7 @@ func membersInForce(t Team) (string, error) {
 func configurationPolicy(p Policy) Policy {
 	out := Policy{
 		Rules: p.Rules, TTL: p.TTL, FinalReject: p.FinalReject, Supersede: p.Supersede, AutoExecute: p.AutoExecute,
-		NeverWaived: []string{string(BaseGate), string(ReviewersGate)},
+		NeverWaived: []string{BaseGate, ReviewersGate},
 	}
 	if !slices.ContainsFunc(p.Rules, func(r Rule) bool { return r.Count > 0 }) {
 		out.Rules = []Rule{{Count: 1, From: Eligible{Roles: []access.Role{access.Reviewer, access.Admin}}}}
@@ -265,7 +265,7 @@ func rulesGates(ctx context.Context, tx Tx, s *Situation) ([]Result, error) {
 		return nil, err
 	}
 	can, err := rulesReviewers(ctx, tx, s.Env, to)
-	can.Gate, can.Kind = string(ReviewersGate), ReviewersGate
+	can.Gate, can.Kind = ReviewersGate, ReviewersGate
 	return []Result{base, can}, err
 }
 
@@ -284,7 +284,7 @@ func kept(c Configuration, now string) Result {
 
 func (r Result) ofBase(c Configuration) Result {
 	sum := sha256.Sum256([]byte(c.Before))
-	r.Gate, r.Kind, r.Inputs = string(BaseGate), BaseGate, map[string]string{"base": hex.EncodeToString(sum[:])}
+	r.Gate, r.Kind, r.Inputs = BaseGate, BaseGate, map[string]string{"base": hex.EncodeToString(sum[:])}
 	return r
 }
 
@@ -362,7 +362,7 @@ func teamGates(ctx context.Context, tx Tx, s *Situation) ([]Result, error) {
 			can = r
 		}
 	}
-	can.Gate, can.Kind = string(ReviewersGate), ReviewersGate
+	can.Gate, can.Kind = ReviewersGate, ReviewersGate
 	return []Result{base, can}, nil
 }
 

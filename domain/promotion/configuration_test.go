@@ -602,7 +602,7 @@ func (c *council) agreed(number int64, p promotion.Policy) (who []string) {
 }
 
 func walkConfigurations(w *world, seed uint64, steps int) (changes int, fault string) {
-	dice := rand.New(rand.NewPCG(seed, 1)) //nolint:gosec // a walk that can be repeated
+	dice := rand.New(rand.NewPCG(seed, 1))
 	c := newCouncil(w, roled(1, access.Reviewer))
 	pick := func(all ...string) string { return all[dice.IntN(len(all))] }
 	policies := []promotion.Policy{roled(1, access.Reviewer), roled(2, access.Reviewer, access.Admin), ruled(1, promotion.Eligible{Teams: []string{c.red}})}

@@ -43,10 +43,12 @@ const (
 	ScanGate   GateKind = "scan"
 	ChecksGate GateKind = "checks"
 	CELGate    GateKind = "cel"
+)
 
-	// Those that every configuration meets; no policy names them.
-	BaseGate      GateKind = "base"      // what it replaces is still in force
-	ReviewersGate GateKind = "reviewers" // enough people could approve under it
+// The kinds of the gates that every configuration meets, and their ids. No policy names them.
+const (
+	BaseGate      = "base"      // what it replaces is still in force
+	ReviewersGate = "reviewers" // enough people could approve under it
 )
 
 // Gate is one condition that facts decide. Which fields count depends on the kind.

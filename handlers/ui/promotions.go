@@ -624,13 +624,18 @@ func backFrom(r *route.Request, tx *storage.Tx, s slot.Slot, model, environment 
 // onPromotion runs an act on the request of the address and comes back to its page, with what was wrong where a person can do
 // something about it.
 func onPromotion(r *route.Request, done string, act func(tx *storage.Tx, n int64) error, show func(*page.ShowView, string)) error {
+	return onPromotionSaying(r, func() string { return done }, act, show)
+}
+
+// onPromotionSaying is onPromotion where what was done is known afterwards.
+func onPromotionSaying(r *route.Request, done func() string, act func(tx *storage.Tx, n int64) error, show func(*page.ShowView, string)) error {
 	n, err := numbered(r)
 	if err != nil {
 		return err
 	}
 	err = route.Do(r, func(tx *storage.Tx) error { return act(tx, n) })
 	if err == nil {
-		flash(r, done)
+		flash(r, done())
 		return see(r, page.Path(n))
 	}
 	text, ok := words(r.Ctx(), err)
@@ -724,8 +729,14 @@ func commentPromotion(r *route.Request) error {
 }
 
 func executePromotion(r *route.Request) error {
-	return onPromotion(r, "flash.promotion_executed", func(tx *storage.Tx, n int64) error {
-		_, err := promotion.Execute(r.Ctx(), tx, r.Grant, n, tx.Now())
+	var p promotion.Request
+	return onPromotionSaying(r, func() string {
+		if p.Kind != slot.Model {
+			return "flash.in_force"
+		}
+		return "flash.promotion_executed"
+	}, func(tx *storage.Tx, n int64) (err error) {
+		p, err = promotion.Execute(r.Ctx(), tx, r.Grant, n, tx.Now())
 		return err
 	}, nil)
 }

@@ -12,6 +12,7 @@ package promotions
 import (
 	"context"
 	"fmt"
+	"net/url"
 	"strconv"
 	"time"
 
@@ -286,6 +287,10 @@ type RollbackForm struct {
 
 func (v ShowView) name() string { return "PR-" + strconv.FormatInt(v.Number, 10) }
 func (v ShowView) path() string { return Path(v.Number) }
+func (v ShowView) environment() string {
+	return "/environments/" + url.PathEscape(v.Environment)
+}
+
 func (v ShowView) crumbs(ctx context.Context) []layout.Crumb {
 	return []layout.Crumb{{Label: i18n.T(ctx, "nav.promotions"), Path: "/promotions"}, {Label: v.name()}}
 }
