@@ -341,6 +341,26 @@ func TestEveryOperation(t *testing.T) {
 	for query, key := range map[string]string{"state=odd": "api.state", "limit=0": "api.limit", "limit=201": "api.limit", "cursor=x": "api.cursor"} {
 		o.no("vic", "GET", "promotions?"+query, "", 400, key)
 	}
+	change := `{"policy":{"rules":[{"count":1,"from":{"roles":["reviewer","admin"]}}]},"reason":"no gates","revision":%d}`
+	o.no("ed", "POST", "environments/production/changes", fmt.Sprintf(change, 3), 403, "access.denied")
+	o.no("ada", "POST", "environments/production/changes", fmt.Sprintf(change, 2), 409, "env.changed")
+	o.no("ada", "POST", "environments/dev/changes", fmt.Sprintf(change, 1), 409, "env.not_protected")
+	rules := strings.TrimPrefix(o.call("ada", "POST", "environments/production/changes", fmt.Sprintf(change, 3)).Header.Get("Location"), v1)
+	asked := o.ok("vic", "GET", rules, "")
+	if was := asked["change"].(map[string]any)["before"].(map[string]any); asked["kind"] != "rules" || asked["model"] != nil || asked["environment"] != "production" || was["protected"] != true {
+		t.Errorf("%v", asked)
+	}
+	o.no("ada", "POST", rules+"/reviews", `{"decision":"approve","binding":`+o.binding(rules)+`}`, 403, "promotion.own")
+	o.ok("rita", "POST", rules+"/reviews", `{"decision":"approve","binding":`+o.binding(rules)+`}`)
+	if got := o.ok("ada", "POST", rules+"/execute", ""); got["state"] != "completed" {
+		t.Errorf("%v", got)
+	}
+	if e := o.ok("vic", "GET", "environments/production", ""); e["protected"] != true || e["policy"].(map[string]any)["gates"] != nil {
+		t.Errorf("%v", e)
+	}
+	if got := o.ok("vic", "GET", "slots", ""); len(got["slots"].([]any)) != 1 {
+		t.Errorf("slots: %v", got)
+	}
 	o.no("vic", "GET", "promotions/99", "", 404, "promotion.none")
 	o.no("vic", "GET", "promotions/x", "", 404, "api.number")
 

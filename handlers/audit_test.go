@@ -201,6 +201,14 @@ func TestEveryAuditedWriteLeavesALine(t *testing.T) {
 		})
 		return id
 	}
+	const scanned = `{"gates":[{"id":"scan","kind":"scan","worst":"clean"}]}`
+	guarded := func(policy string) string { // a protected environment of revision 3
+		e := name("env")
+		must(form("/environments", "name", e))
+		must(form("/environments/"+e+"/edit", "as", "json", "on", "1", "policy", policy))
+		must(form("/environments/" + e + "/protect"))
+		return e
+	}
 	user := func() access.User { return s.User(name("u"), access.Viewer) }
 	ofModel := func(path string) func() sent { // a form about a model or its first version, with all fields that such forms have
 		return func() sent {
@@ -356,6 +364,20 @@ func TestEveryAuditedWriteLeavesALine(t *testing.T) {
 			must(form("/environments", "name", e))
 			must(form("/environments/"+e+"/edit", "as", "json", "on", "1", "policy", `{"gates":[{"id":"scan","kind":"scan","worst":"clean"}]}`))
 			return form("/environments/" + e + "/protect")
+		},
+		"POST /environments/:name/changes": func() sent {
+			return form("/environments/"+guarded(scanned)+"/changes", "as", "json", "on", "3", "policy", `{"rules":[{"count":0,"from":{"roles":["admin"]}}]}`, "reason", "two look")
+		},
+		"POST /environments/:name/unprotect": func() sent {
+			return form("/environments/"+guarded(scanned)+"/unprotect", "on", "3", "reason", "it is not used any more")
+		},
+		"POST " + v1 + "environments/:name/changes": func() sent {
+			return sent{v1 + "environments/" + guarded(scanned) + "/changes", `{"protected":false,"reason":"it is not used any more","revision":3}`, []string{"Content-Type", "application/json"}}
+		},
+		"POST /teams/:id/changes": func() sent {
+			id := team()
+			guarded(`{"rules":[{"count":0,"from":{"teams":["` + id + `"]}}]}`)
+			return form("/teams/"+id+"/changes", "members", user().ID, "reason", "they joined")
 		},
 		"POST /environments/:name/delete": func() sent {
 			e := name("env")

@@ -149,7 +149,7 @@ func TestPolicyForm(t *testing.T) {
 		for _, want := range []string{
 			"auc: at least 0.9, at most 0.01 worse than the live version, measured on holdout", "latency: at most 50, cannot be waived", "2 approvals from: Reviewer, rita, not whoever trained it",
 			"Live, or once live, in staging for 1 day", "Christmas: from 2026-12-20 00:00 to 2027-01-07 00:00 (Europe/Rome)", "expires after 14 days", "within 48 hours",
-			"Last change of the rules", "four eyes",
+			"Changes of the rules", "four eyes",
 		} {
 			if !strings.Contains(a.Body, want) {
 				t.Errorf("the page lacks %q", want)
@@ -254,33 +254,144 @@ func TestProtectionFromThePages(t *testing.T) {
 		t.Fatalf("protect: %d %s", a.Status, alerts(a.Body))
 	}
 	page := s.Do(http.MethodGet, at, "", as...).Body
-	if !strings.Contains(page, "slipway env unprotect production") || strings.Contains(page, at+"/edit") || strings.Contains(page, at+"/protect") {
-		t.Error("the page of a protected environment offers to change it, or does not say how to lift it")
+	if !strings.Contains(page, "slipway env unprotect production") || !strings.Contains(page, at+"/edit") || !strings.Contains(page, at+`/unprotect"`) || strings.Contains(page, at+"/protect") {
+		t.Error("the page of a protected environment does not offer to request a change, or does not say how to lift it when locked out")
 	}
-	if a := s.Do(http.MethodGet, at+"/edit", "", as...); a.Status != http.StatusSeeOther {
+	if a := s.Do(http.MethodGet, at+"/edit", "", as...); a.Status != http.StatusOK || !strings.Contains(a.Body, at+`/changes"`) || strings.Contains(a.Body, `action="`+at+`/edit"`) {
 		t.Errorf("edit: %d", a.Status)
 	}
-	for path, body := range map[string]string{
-		at + "/edit":   values("as", "json", "on", "3", "policy", "{}"),
-		at + "/delete": "",
-		"/teams/" + team.ID + "/members/" + remy.ID + "/remove": "",
-		"/teams/" + team.ID + "/delete":                         "",
+	for path, c := range map[string]struct{ body, way string }{
+		at + "/edit":                     {values("as", "json", "on", "3", "policy", "{}"), at + "/edit"},
+		at + "/delete":                   {"", at + "/edit"},
+		"/teams/" + team.ID + "/members": {values("user", remy.ID), "/teams"},
+		"/teams/" + team.ID + "/delete":  {"", "/teams"},
+		"/teams/" + team.ID + "/members/" + remy.ID + "/remove": {"", "/teams"},
 	} {
-		if a := post(path, body); a.Status != http.StatusForbidden || !strings.Contains(a.Body, "slipway env unprotect production") {
+		if a := post(path, c.body); a.Status != http.StatusForbidden || !strings.Contains(a.Body, " at "+c.way) {
 			t.Errorf("%s: %d", path, a.Status)
 		}
 	}
-	if e, p := environment(t, s, "production"); !e.Protected || len(p.Rules) != 1 {
+	if e, p := environment(t, s, "production"); !e.Protected || len(p.Rules) != 1 || e.Revision != 3 {
 		t.Errorf("left: %+v", e)
 	}
-	if page := s.Do(http.MethodGet, "/teams", "", as...).Body; !strings.Contains(page, "production is protected and counts on this team") || strings.Contains(page, "/teams/"+team.ID+"/delete") {
-		t.Error("the team can be changed, or nothing says why not")
+	if page := s.Do(http.MethodGet, "/teams", "", as...).Body; !strings.Contains(page, "production is protected and counts on this team") || !strings.Contains(page, "/teams/"+team.ID+"/changes") || strings.Contains(page, "/teams/"+team.ID+"/delete") {
+		t.Error("the team can be changed, or nothing says why not and how")
 	}
 	log := s.Do(http.MethodGet, "/audit", "", as...).Body
 	for _, want := range []string{"Environment production protected", "Rules of the environment production changed", "Put into the team Risk", "Team Risk made"} {
 		if !strings.Contains(log, want) {
 			t.Errorf("the audit log lacks %q", want)
 		}
+	}
+}
+
+// A change of a protected environment, of its rules, its protection or its teams, is a request on every path: it shows what it
+// would change, waits for somebody else, and then is in force as it was shown.
+func TestRulesChangeByRequest(t *testing.T) {
+	o := newOffice(t, handlertest.Serve(t, false), 1)
+	const at = "/environments/production"
+	var team promotion.Team
+	storagetest.Write(t, o.DB, access.EnvironmentWrite, func(ctx context.Context, tx *storage.Tx, g access.Grant) (err error) {
+		team, err = promotion.CreateTeam(ctx, tx, g, "Risk", tx.Now())
+		return err
+	})
+	rita, iris := account(o.Server, "rita", access.Reviewer), o.User("iris", access.Reviewer)
+	for _, id := range []string{rita.ID, iris.ID} {
+		if a := o.Form("/teams/"+team.ID+"/members", values("user", id), o.as["ada"]...); a.Status != http.StatusSeeOther {
+			t.Fatalf("%d", a.Status)
+		}
+	}
+	revision := func() string {
+		e, _ := environment(t, o.Server, "production")
+		return strconv.FormatInt(e.Revision, 10)
+	}
+	// put takes a request at a path through a review and into force.
+	put := func(path string) {
+		t.Helper()
+		before := revision()
+		if a := o.Form(path+"/execute", "", o.as["ada"]...); a.Status != http.StatusConflict || revision() != before {
+			t.Errorf("without a review: %d", a.Status)
+		}
+		if a := o.Form(path+"/decide", formIn(t, o.Do("GET", path, "", o.as["rita"]...).Body, `/decide" hx-boost`).Encode()+"&decision=approve", o.as["ada"]...); a.Status != http.StatusForbidden {
+			t.Errorf("its author decides: %d", a.Status)
+		}
+		if a := o.Form(path+"/decide", formIn(t, o.Do("GET", path, "", o.as["rita"]...).Body, `/decide" hx-boost`).Encode()+"&decision=approve", o.as["rita"]...); a.Status != http.StatusSeeOther {
+			t.Fatalf("approve: %d %s", a.Status, alerts(a.Body))
+		}
+		if a := o.Form(path+"/execute", "", o.as["ada"]...); a.Status != http.StatusSeeOther {
+			t.Fatalf("execute: %d %s", a.Status, alerts(a.Body))
+		}
+	}
+	shows := func(path string, want ...string) {
+		t.Helper()
+		a := o.Do("GET", path, "", o.as["vic"]...)
+		for _, w := range want {
+			if !strings.Contains(a.Body, w) {
+				t.Errorf("%s (%d) lacks %q", path, a.Status, w)
+			}
+		}
+	}
+	request := func(path, body string) string {
+		t.Helper()
+		a := o.Form(path, body, o.as["ada"]...)
+		to := a.Header.Get("Location")
+		if a.Status != http.StatusSeeOther || !strings.HasPrefix(to, "/promotions/") {
+			t.Fatalf("%s: %d %s", path, a.Status, alerts(a.Body))
+		}
+		return to
+	}
+
+	refused := o.Form(at+"/changes", values("as", "json", "on", revision(), "policy", `{"rules":[{"count":9,"from":{"roles":["admin"]}}]}`, "reason", "<b>nine</b>"), o.as["ada"]...)
+	if refused.Status != http.StatusConflict || !strings.Contains(refused.Body, "&lt;b&gt;nine&lt;/b&gt;") || !strings.Contains(refused.Body, "asks for 9 approvals") {
+		t.Errorf("rules that nobody could meet: %d %s", refused.Status, alerts(refused.Body))
+	}
+	form := formIn(t, o.Do("GET", at+"/edit", "", o.as["ada"]...).Body, `/changes" hx-boost`)
+	form.Set("reason", "the team decides")
+	if a := o.Form(at+"/changes", form.Encode(), o.as["ada"]...); a.Status != http.StatusBadRequest || !strings.Contains(a.Body, "Nothing would be another") {
+		t.Errorf("no change: %d %s", a.Status, alerts(a.Body))
+	}
+	form.Set("rule.0.teams", team.ID)
+	form.Del("rule.0.roles")
+	form.Set("freeze.0.name", "Christmas")
+	form.Set("freeze.0.from", "2020-12-20T00:00")
+	form.Set("freeze.0.until", "2090-01-07T00:00")
+	form.Set("freeze.0.zone", "UTC")
+	rules := request(at+"/changes", form.Encode())
+	shows(rules, "Rules of production", "1 approval from: Reviewer, Admin", "1 approval from: team Risk", "Christmas", "Difference to the letter", "Still in force", "Enough reviewers", "the team decides", "In review")
+	shows("/promotions", "Rules of production")
+	shows(at, "Requested changes", "Rules of production")
+	put(rules)
+	shows(rules, "In force", "put it in force")
+	shows(at, "Rules changed", `href="`+rules+`"`, "team Risk", "Frozen by Christmas")
+
+	members := request("/teams/"+team.ID+"/changes", values("were", min(rita.ID, iris.ID)+" "+max(rita.ID, iris.ID), "reason", "they all moved on"))
+	shows(members, "Team Risk", "iris", "decided by the rules of production")
+	if a := o.Form("/teams/"+team.ID+"/changes", values("were", rita.ID, "members", iris.ID, "reason", "x"), o.as["ada"]...); a.Status != http.StatusConflict || !strings.Contains(a.Body, "Somebody else changed the team Risk") {
+		t.Errorf("an old page: %d %s", a.Status, alerts(a.Body))
+	}
+	shows(members, "Too few people could approve")
+	if a := o.Form(members+"/cancel", "", o.as["ada"]...); a.Status != http.StatusSeeOther {
+		t.Errorf("cancel: %d", a.Status)
+	}
+	ada := account(o.Server, "ada", access.Admin)
+	put(request("/teams/"+team.ID+"/changes", values("were", min(rita.ID, iris.ID)+" "+max(rita.ID, iris.ID), "members", rita.ID, "members", ada.ID, "reason", "iris moved on, ada helps")))
+
+	lift := request(at+"/unprotect", values("on", revision(), "reason", "it is not used any more"))
+	shows(lift, "Rules of production", "Not protected")
+	if a := o.Form(lift+"/break-glass", values("incident", "INC-1", "reason", "nobody is here to look at it", "typed", "production/production"), o.as["glass"]...); a.Status == http.StatusSeeOther {
+		t.Error("an emergency lifts the protection")
+	}
+	put(lift)
+	if e, _ := environment(t, o.Server, "production"); e.Protected {
+		t.Error("it is still protected")
+	}
+	shows(at, "Protection lifted")
+	shows("/audit", "Rules of the environment production changed", "Put into the team Risk", "Protection of production lifted: it is not used any more", "asks for other rules", "production: change 1 of its rules in force")
+	if a := o.Do("GET", "/slots", "", o.as["vic"]...); strings.Contains(a.Body, "Risk") || a.Status != http.StatusOK {
+		t.Errorf("what is live: %d", a.Status)
+	}
+	if a := o.Form(at+"/changes", values("as", "json", "on", revision(), "policy", "{}", "reason", "x"), o.as["ada"]...); a.Status != http.StatusConflict || !strings.Contains(a.Body, "is not protected") {
+		t.Errorf("not protected: %d %s", a.Status, alerts(a.Body))
 	}
 }
 

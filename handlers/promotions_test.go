@@ -165,7 +165,7 @@ func (r releasing) day(ahead int) string {
 
 func (r releasing) name(p promotion.Request) (name string) {
 	storagetest.Read(r.t, r.s.DB, access.ModelRead, func(ctx context.Context, tx *storage.Tx, g access.Grant) error {
-		names, err := tx.ModelNames(ctx, []string{p.AssetID})
+		names, err := tx.AssetNames(ctx, []string{p.AssetID})
 		name = names[p.AssetID]
 		if err != nil {
 			return err

@@ -94,6 +94,11 @@ func (t *Tx) OpenPromotionsReviewedBy(ctx context.Context, user string) ([]promo
 	return t.openPromotions(ctx, `p.id IN (SELECT promotion_id FROM promotion_reviews WHERE reviewer = $1)`, user)
 }
 
+// OpenConfigurations lists what is open for rules and teams in all workspaces.
+func (t *Tx) OpenConfigurations(ctx context.Context) ([]promotion.Request, error) {
+	return t.openPromotions(ctx, `p.kind <> 'model'`)
+}
+
 // PromotionsDue lists open requests whose state time may have changed, in all workspaces.
 func (t *Tx) PromotionsDue(ctx context.Context, now int64, most int) ([]promotion.Request, error) {
 	return list(ctx, t, scanPromotion, `
@@ -126,6 +131,9 @@ func (t *Tx) Promotions(ctx context.Context, workspace string, q promotion.Query
 	}
 	if q.Author != "" {
 		w.and("p.author = " + w.arg(q.Author))
+	}
+	if q.Rules {
+		w.and("p.kind <> 'model'")
 	}
 	return list(ctx, t, scanPromotion, `SELECT `+promotionCols+` FROM promotions p WHERE `+w.String()+` ORDER BY p.number DESC LIMIT `+w.arg(q.Most), w.args...)
 }
@@ -197,8 +205,8 @@ func (t *Tx) Comments(ctx context.Context, id string, at int64, after string, mo
 		 WHERE n.promotion_id = $1 AND n.kind = 'comment' AND (n.at > $2 OR n.at = $2 AND n.id > $3) ORDER BY n.at, n.id LIMIT $4`, id, at, after, most)
 }
 
-// ModelNames are the names of models, in the trash or not, by their ids.
-func (t *Tx) ModelNames(ctx context.Context, ids []string) (map[string]string, error) {
+// AssetNames are the names of models, in the trash or not, and of what configurations are about, by their ids.
+func (t *Tx) AssetNames(ctx context.Context, ids []string) (map[string]string, error) {
 	out := map[string]string{}
 	text, err := json.Marshal(ids)
 	if err != nil {
@@ -209,7 +217,25 @@ func (t *Tx) ModelNames(ctx context.Context, ids []string) (map[string]string, e
 		err := row(&id, &name)
 		out[id] = name
 		return err
-	}, `SELECT id, name FROM registered_models WHERE `+t.db.InTexts("id", "$1"), string(text))
+	}, `SELECT id, name FROM registered_models WHERE `+t.db.InTexts("id", "$1")+` UNION ALL SELECT subject, name FROM configurations WHERE number = 1 AND `+t.db.InTexts("subject", "$1"), string(text))
+}
+
+// Configuration finds what was proposed.
+func (t *Tx) Configuration(ctx context.Context, id string) (promotion.Configuration, error) {
+	return one(ctx, t, func(row scanner) (c promotion.Configuration, err error) {
+		return c, row(&c.ID, &c.Workspace, &c.Kind, &c.Subject, &c.Name, &c.Number, &c.Before, &c.Document, &c.Digest, &c.CreatedAt, &c.CreatedBy)
+	}, `SELECT id, workspace_id, kind, subject, name, number, replaces, document, digest, created_at, created_by FROM configurations WHERE id = $1`, id)
+}
+
+// AddConfiguration writes what is proposed and gives it the next number of its subject, which the transaction holds.
+func (t *Tx) AddConfiguration(ctx context.Context, c *promotion.Configuration) (err error) {
+	if c.Number, err = one(ctx, t, column[int64], `SELECT COALESCE(MAX(number), 0) + 1 FROM configurations WHERE subject = $1`, c.Subject); err != nil {
+		return err
+	}
+	return t.exec(ctx, `
+		INSERT INTO configurations (id, workspace_id, kind, subject, name, number, replaces, document, digest, created_at, created_by)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`,
+		c.ID, c.Workspace, string(c.Kind), c.Subject, c.Name, c.Number, c.Before, c.Document, c.Digest, c.CreatedAt, c.CreatedBy)
 }
 
 // LatestChecks lists the last status of each name that was reported for a digest.
@@ -300,6 +326,18 @@ func (t *Tx) Teams(ctx context.Context, workspace string) ([]promotion.Team, err
 		at[team].Members = append(at[team].Members, user)
 		return err
 	}, `SELECT m.team_id, m.user_id FROM teams x JOIN team_members m ON m.team_id = x.id WHERE x.workspace_id = $1 ORDER BY m.team_id, m.user_id`, workspace)
+}
+
+// HoldTeam finds a team, with its members; a transaction that writes holds it.
+func (t *Tx) HoldTeam(ctx context.Context, id string) (promotion.Team, error) {
+	x, err := one(ctx, t, func(row scanner) (x promotion.Team, err error) {
+		return x, row(&x.ID, &x.Workspace, &x.Name, &x.CreatedAt)
+	}, `SELECT id, workspace_id, name, created_at FROM teams WHERE id = $1`+t.held("teams"), id)
+	if err != nil {
+		return x, err
+	}
+	x.Members, err = list(ctx, t, column[string], `SELECT user_id FROM team_members WHERE team_id = $1 ORDER BY user_id`, id)
+	return x, err
 }
 
 // AddTeam writes a new team, without members.

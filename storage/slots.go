@@ -24,6 +24,11 @@ func (t *Tx) EnvironmentNamed(ctx context.Context, workspace, name string) (slot
 	return one(ctx, t, scanEnvironment, `SELECT `+environmentCols+` FROM environments WHERE workspace_id = $1 AND name = $2`+t.shared("environments"), workspace, slot.Fold(name))
 }
 
+// HoldEnvironment finds an environment for a transaction that is to change it.
+func (t *Tx) HoldEnvironment(ctx context.Context, id string) (slot.Environment, error) {
+	return one(ctx, t, scanEnvironment, `SELECT `+environmentCols+` FROM environments WHERE id = $1`+t.held("environments"), id)
+}
+
 // Environments lists the environments of a workspace by rank.
 func (t *Tx) Environments(ctx context.Context, workspace string) ([]slot.Environment, error) {
 	return list(ctx, t, scanEnvironment, `SELECT `+environmentCols+` FROM environments WHERE workspace_id = $1 ORDER BY rank, name`, workspace)
@@ -88,16 +93,16 @@ func (t *Tx) SlotsOfAsset(ctx context.Context, k slot.Kind, asset string) ([]slo
 		 WHERE s.asset_id = $1 AND s.kind = $2 ORDER BY e.rank, e.name`, asset, string(k))
 }
 
-// SlotsOf lists the slots of a workspace in which something is or was live, by asset and by the rank of their environments.
+// SlotsOf lists the slots of models of a workspace in which something is or was live, by asset and by the rank of their environments.
 func (t *Tx) SlotsOf(ctx context.Context, workspace string, most int) ([]slot.Slot, error) {
 	return list(ctx, t, scanSlot, `
 		SELECT `+slotCols+` FROM environments e JOIN slots s ON s.environment_id = e.id
-		 WHERE e.workspace_id = $1 AND s.generation > 0 ORDER BY s.asset_id, e.rank LIMIT $2`, workspace, most)
+		 WHERE e.workspace_id = $1 AND s.kind = 'model' AND s.generation > 0 ORDER BY s.asset_id, e.rank LIMIT $2`, workspace, most)
 }
 
-// SlotsOfEnvironment lists the slots of an environment by asset.
+// SlotsOfEnvironment lists the slots of models in an environment by asset.
 func (t *Tx) SlotsOfEnvironment(ctx context.Context, environment string) ([]slot.Slot, error) {
-	return list(ctx, t, scanSlot, `SELECT `+slotCols+` FROM slots s WHERE s.environment_id = $1 ORDER BY s.asset_id`, environment)
+	return list(ctx, t, scanSlot, `SELECT `+slotCols+` FROM slots s WHERE s.environment_id = $1 AND s.kind = 'model' ORDER BY s.asset_id`, environment)
 }
 
 // AliasesNamed counts the models of a workspace that have an alias.
@@ -106,7 +111,7 @@ func (t *Tx) AliasesNamed(ctx context.Context, workspace, alias string) (int64, 
 		SELECT COUNT(*) FROM registered_models m JOIN model_aliases a ON a.model_id = m.id WHERE m.workspace_id = $1 AND a.alias = $2`, workspace, alias)
 }
 
-// CountSlots counts the slots of an environment in which something is or was live, or that a promotion is for.
+// CountSlots counts the slots of an environment in which something is or was live, or that a request is for.
 func (t *Tx) CountSlots(ctx context.Context, environment string) (int64, error) {
 	return one(ctx, t, column[int64], `SELECT COUNT(*) FROM slots WHERE environment_id = $1`, environment)
 }

@@ -172,7 +172,9 @@ type Gate struct {
 type Promotion struct {
 	Number      int64   `json:"number"`
 	Name        string  `json:"name"`
-	Model       string  `json:"model"`
+	Kind        string  `json:"kind"` // model, rules or team
+	Model       string  `json:"model,omitempty"`
+	Team        string  `json:"team,omitempty"`
 	Environment string  `json:"environment"`
 	Version     int64   `json:"version"`
 	Digest      string  `json:"digest"`

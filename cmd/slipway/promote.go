@@ -68,8 +68,20 @@ func promotionNumber(s string) (int64, error) {
 // told is a promotion in words.
 func told(p client.Promotion) func(io.Writer) error {
 	return func(out io.Writer) error {
-		_, err := fmt.Fprintf(out, "%s  %s version %d to %s: %s\n%s\n", p.Name, p.Model, p.Version, p.Environment, stated(p), p.URL)
+		_, err := fmt.Fprintf(out, "%s  %s to %s: %s\n%s\n", p.Name, about(p), p.Environment, stated(p), p.URL)
 		return err
+	}
+}
+
+// about is what a promotion is for.
+func about(p client.Promotion) string {
+	switch p.Kind {
+	case "rules":
+		return fmt.Sprintf("change %d of the rules", p.Version)
+	case "team":
+		return fmt.Sprintf("change %d of the team %s", p.Version, p.Team)
+	default:
+		return fmt.Sprintf("%s version %d", p.Model, p.Version)
 	}
 }
 
@@ -118,9 +130,9 @@ func (c statusCmd) Run(ctx context.Context, s streams) error {
 			for _, x := range live {
 				fmt.Fprintf(w, "%s\t%s\tversion %d\t%s\n", x.Model, x.Environment, x.Live.Version, x.Since)
 			}
-			fmt.Fprintln(w, "\nPROMOTION\tMODEL\tTO\tSTATE")
+			fmt.Fprintln(w, "\nPROMOTION\tOF\tTO\tSTATE")
 			for _, p := range open {
-				fmt.Fprintf(w, "%s\t%s version %d\t%s\t%s\n", p.Name, p.Model, p.Version, p.Environment, stated(p))
+				fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", p.Name, about(p), p.Environment, stated(p))
 			}
 			return w.Flush()
 		})

@@ -96,10 +96,15 @@ func Create(ctx context.Context, tx Tx, g access.Grant, environment, model strin
 			return Request{}, domain.Fail(domain.Exists, "promotion.exists", "%s asks for the same already", r.Name())
 		}
 	}
+	return draft(ctx, tx, g, s, policy, v.Target(), reason, now)
+}
+
+// draft writes a new request for a slot.
+func draft(ctx context.Context, tx Tx, g access.Grant, s slot.Slot, policy Policy, candidate slot.Target, reason string, now time.Time) (Request, error) {
 	at := now.UnixMilli()
 	r := Request{
-		ID: newID(), Workspace: g.Workspace(), SlotID: s.ID, EnvironmentID: env.ID, Kind: slot.Model, AssetID: m.ID,
-		Candidate: v.Target(), Reason: reason, Revision: 1, Author: me(g), Editor: me(g), Base: s.Generation, State: Draft,
+		ID: newID(), Workspace: g.Workspace(), SlotID: s.ID, EnvironmentID: s.EnvironmentID, Kind: s.Kind, AssetID: s.AssetID,
+		Candidate: candidate, Reason: reason, Revision: 1, Author: me(g), Editor: me(g), Base: s.Generation, State: Draft,
 		CreatedAt: at, UpdatedAt: at,
 	}
 	if policy.TTL > 0 {
@@ -123,6 +128,11 @@ func Submit(ctx context.Context, tx Tx, g access.Grant, number int64, now time.T
 	case r.Author != me(g) && r.Editor != me(g):
 		return r, domain.Fail(domain.Forbidden, "promotion.not_yours", "%s is somebody else's draft: only they submit it", r.Name())
 	}
+	return submit(ctx, tx, g, s, now)
+}
+
+func submit(ctx context.Context, tx Tx, g access.Grant, s Situation, now time.Time) (Request, error) {
+	r := s.Request
 	r.State, r.SubmittedAt = Checking, now.UnixMilli()
 	if s.Policy.Supersede {
 		if err := supersede(ctx, tx, g, r, now); err != nil {
@@ -170,7 +180,7 @@ func tell(ctx context.Context, tx Tx, g access.Grant, r Request, kind, body stri
 		return err
 	}
 	return tx.Emit(ctx, event.Event{Kind: told + kind, Subject: r.ID, Data: map[string]any{
-		"number": r.Number, "state": r.State, "asset": r.AssetID, "version": r.Candidate.Number, "digest": r.Candidate.Digest,
+		"number": r.Number, "state": r.State, "kind": r.Kind, "asset": r.AssetID, "version": r.Candidate.Number, "digest": r.Candidate.Digest,
 		"environment": r.EnvironmentID, "revision": r.Revision,
 	}})
 }
@@ -204,6 +214,9 @@ func Edit(ctx context.Context, tx Tx, g access.Grant, number int64, version int6
 	}
 	if reason, err = text("reason", reason, 1); err != nil {
 		return r, err
+	}
+	if version != r.Candidate.Number && s.Configuration != nil {
+		return r, domain.Fail(domain.Invalid, "promotion.fixed", "what %s would change stays as it was requested: withdraw it, and request another change", r.Name())
 	}
 	if version != r.Candidate.Number {
 		v, err := tx.Version(ctx, r.AssetID, version)

@@ -2,6 +2,7 @@ package promotion
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -17,10 +18,8 @@ import (
 // TeamTx is what teams ask of a transaction besides.
 type TeamTx interface {
 	Tx
-	Teams(ctx context.Context, workspace string) ([]Team, error) // by name
 	AddTeam(ctx context.Context, t Team) error
 	DeleteTeam(ctx context.Context, id string) error
-	SetTeamMember(ctx context.Context, team, user string, in bool) error
 }
 
 // Environments lists the environments of the selected workspace by rank.
@@ -99,8 +98,8 @@ func sealed(e slot.Environment, p Policy) (slot.Environment, error) {
 	return e, err
 }
 
-// ChangeEnvironment gives an environment another policy. One that is protected is not changed so: whoever could loosen its
-// rules could release anything.
+// ChangeEnvironment gives an environment another policy. One that is protected changes by ProposeRules alone: whoever could
+// loosen its rules could release anything.
 func ChangeEnvironment(ctx context.Context, tx Tx, g access.Grant, name string, p Policy, revision int64, now time.Time) (slot.Environment, error) {
 	e, was, err := EnvironmentNamed(ctx, tx, g, access.EnvironmentWrite, name)
 	switch {
@@ -109,7 +108,7 @@ func ChangeEnvironment(ctx context.Context, tx Tx, g access.Grant, name string, 
 	case e.Revision != revision:
 		return e, domain.Fail(domain.Conflict, "env.changed", "somebody else changed %s meanwhile: look at it and change it again", e.Name)
 	case e.Protected:
-		return e, domain.Fail(domain.Forbidden, "env.protected", "%s is protected: its rules stay as they are until its protection is lifted on the server's own machine (slipway env unprotect %s)", e.Name, e.Name)
+		return e, domain.Fail(domain.Forbidden, "env.protected", "%s is protected: a change of its rules is a request that reviewers approve. Make it at %s", e.Name, e.RulesPath())
 	}
 	if p, err = p.Clean(); err != nil {
 		return e, err
@@ -120,7 +119,7 @@ func ChangeEnvironment(ctx context.Context, tx Tx, g access.Grant, name string, 
 	if e, err = sealed(e, p); err != nil {
 		return e, err
 	}
-	return e, changed(ctx, tx, g, e, map[string]any{"before": was, "after": p}, now)
+	return e, changed(ctx, tx, g, e, now, map[string]any{"before": was, "after": p})
 }
 
 // known refuses a policy that names environments which are not there, or itself.
@@ -137,14 +136,20 @@ func known(ctx context.Context, tx Tx, e slot.Environment, p Policy) error {
 	return nil
 }
 
-func changed(ctx context.Context, tx Tx, g access.Grant, e slot.Environment, data map[string]any, now time.Time) error {
+// changed saves e and tells what was done to it.
+func changed(ctx context.Context, tx Tx, g access.Grant, e slot.Environment, now time.Time, what ...map[string]any) error {
 	e.Revision++
 	e.UpdatedAt, e.UpdatedBy = now.UnixMilli(), me(g)
 	if err := tx.SaveEnvironment(ctx, e); err != nil {
 		return err
 	}
-	data["name"], data["digest"], data["protected"] = e.Name, e.Digest, e.Protected
-	return tx.Emit(ctx, event.Event{Kind: "environment.changed", Subject: e.ID, Data: data})
+	for _, data := range what {
+		data["name"], data["digest"], data["protected"] = e.Name, e.Digest, e.Protected
+		if err := tx.Emit(ctx, event.Event{Kind: "environment.changed", Subject: e.ID, Data: data}); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // ProtectEnvironment makes the slots of an environment move by request alone. It is refused while too few people could
@@ -155,7 +160,7 @@ func ProtectEnvironment(ctx context.Context, tx Tx, g access.Grant, name string,
 	case err != nil || e.Protected:
 		return e, err
 	case len(p.Rules) == 0 && len(p.Gates) == 0:
-		return e, domain.Fail(domain.Invalid, "env.no_rules", "%s has neither gates nor rules of approval: there is nothing that would protect it", e.Name)
+		return e, noRules(e)
 	}
 	people, err := tx.People(ctx, e.Workspace)
 	if err != nil {
@@ -184,11 +189,15 @@ func ProtectEnvironment(ctx context.Context, tx Tx, g access.Grant, name string,
 		}
 	}
 	e.Protected = true
-	return e, changed(ctx, tx, g, e, map[string]any{"act": "protected"}, now)
+	return e, changed(ctx, tx, g, e, now, map[string]any{"act": "protected"})
 }
 
-// UnprotectEnvironment lifts the protection of an environment. It is the way out for whoever runs the server, and no page
-// leads to it.
+func noRules(e slot.Environment) error {
+	return domain.Fail(domain.Invalid, "env.no_rules", "%s has neither gates nor rules of approval: there is nothing that would protect it", e.Name)
+}
+
+// UnprotectEnvironment lifts the protection of an environment at once. It is the way out for whoever runs the server, where
+// nobody is left to approve a request for it, and no page leads to it.
 func UnprotectEnvironment(ctx context.Context, tx Tx, g access.Grant, name, reason string, now time.Time) (slot.Environment, error) {
 	e, _, err := EnvironmentNamed(ctx, tx, g, access.EnvironmentUnprotect, name)
 	if err != nil || !e.Protected {
@@ -198,7 +207,11 @@ func UnprotectEnvironment(ctx context.Context, tx Tx, g access.Grant, name, reas
 		return e, err
 	}
 	e.Protected = false
-	return e, changed(ctx, tx, g, e, map[string]any{"act": "unprotected", "reason": event.Text{Value: reason}}, now)
+	return e, changed(ctx, tx, g, e, now, lifted(reason))
+}
+
+func lifted(reason string) map[string]any {
+	return map[string]any{"act": "unprotected", "reason": event.Text{Value: reason}}
 }
 
 // DeleteEnvironment forgets an environment that was never used.
@@ -208,14 +221,14 @@ func DeleteEnvironment(ctx context.Context, tx Tx, g access.Grant, name string) 
 		return e, err
 	}
 	if e.Protected {
-		return e, domain.Fail(domain.Forbidden, "env.protected", "%s is protected: its rules stay as they are until its protection is lifted on the server's own machine (slipway env unprotect %s)", e.Name, e.Name)
+		return e, domain.Fail(domain.Forbidden, "env.protected_delete", "%s is protected: request at %s that its protection be lifted, then delete it", e.Name, e.RulesPath())
 	}
 	n, err := tx.CountSlots(ctx, e.ID)
 	if err != nil {
 		return e, err
 	}
 	if n > 0 {
-		return e, domain.Fail(domain.Conflict, "env.used", "%d models are or were live in %s: its history stays", n, e.Name)
+		return e, domain.Fail(domain.Conflict, "env.used", "%s has been used, for %d models or changes of its rules: its history stays", e.Name, n)
 	}
 	if err := tx.DeleteEnvironment(ctx, e.ID); err != nil {
 		return e, err
@@ -253,26 +266,38 @@ func CreateTeam(ctx context.Context, tx TeamTx, g access.Grant, name string, now
 	return t, tx.Emit(ctx, event.Event{Kind: "team.created", Subject: t.ID, Data: map[string]any{"name": t.Name}})
 }
 
-// SetTeamMember puts somebody into a team, or takes them out. The team of a protected environment stays as it is: whoever
-// chose its members would choose who approves.
+// SetTeamMember puts somebody into a team, or takes them out. The team of a protected environment changes by ProposeTeam
+// alone: whoever chose its members would choose who approves.
 func SetTeamMember(ctx context.Context, tx TeamTx, g access.Grant, team, user string, in bool) error {
 	t, err := loose(ctx, tx, g, team)
 	if err != nil {
 		return err
 	}
 	if in {
-		p, err := tx.Person(ctx, g.Workspace(), user)
-		if err != nil {
+		if err := somebody(ctx, tx, g, user); err != nil {
 			return err
 		}
-		if !p.Active {
-			return domain.Fail(domain.Invalid, "team.nobody", "only somebody with a role in this workspace can be in a team")
-		}
 	}
+	return setMember(ctx, tx, t, user, in, nil)
+}
+
+// somebody refuses who has no role in the workspace.
+func somebody(ctx context.Context, tx Tx, g access.Grant, user string) error {
+	p, err := tx.Person(ctx, g.Workspace(), user)
+	if err == nil && !p.Active {
+		err = domain.Fail(domain.Invalid, "team.nobody", "only somebody with a role in this workspace can be in a team")
+	}
+	return err
+}
+
+// setMember puts user into t or takes them out, and tells; also says what else there is to tell.
+func setMember(ctx context.Context, tx Tx, t Team, user string, in bool, also map[string]any) error {
 	if err := tx.SetTeamMember(ctx, t.ID, user, in); err != nil {
 		return err
 	}
-	return tx.Emit(ctx, event.Event{Kind: "team.member_changed", Subject: user, Data: map[string]any{"team": t.ID, "team_name": t.Name, "in": in}})
+	data := map[string]any{"team": t.ID, "team_name": t.Name, "in": in}
+	maps.Copy(data, also)
+	return tx.Emit(ctx, event.Event{Kind: "team.member_changed", Subject: user, Data: data})
 }
 
 // DeleteTeam forgets a team that no policy names.
@@ -305,11 +330,23 @@ func orErr(err, other error) error {
 
 func namesTeam(e slot.Environment, team string) (bool, error) {
 	p, err := ParsePolicy(e.Policy)
-	return slices.ContainsFunc(p.Rules, func(r Rule) bool { return slices.Contains(r.From.Teams, team) }), err
+	return p.namesTeam(team), err
 }
 
 // loose finds a team that no protected environment counts on.
-func loose(ctx context.Context, tx TeamTx, g access.Grant, id string) (Team, error) {
+func loose(ctx context.Context, tx Tx, g access.Grant, id string) (Team, error) {
+	t, err := teamByID(ctx, tx, g, id)
+	if err != nil {
+		return t, err
+	}
+	held, err := counting(ctx, tx, g.Workspace(), id)
+	if err == nil && len(held) > 0 {
+		err = domain.Fail(domain.Forbidden, "team.protected", "%s is protected and counts on the team %s: its members change by a request that reviewers approve. Make it at %s", held[len(held)-1].Name, domain.Short(t.Name), "/teams")
+	}
+	return t, err
+}
+
+func teamByID(ctx context.Context, tx Tx, g access.Grant, id string) (Team, error) {
 	if err := g.Need(access.EnvironmentWrite, g.Workspace()); err != nil {
 		return Team{}, err
 	}
@@ -321,17 +358,23 @@ func loose(ctx context.Context, tx TeamTx, g access.Grant, id string) (Team, err
 	if i < 0 {
 		return Team{}, domain.Fail(domain.NotFound, "team.none", "there is no such team")
 	}
-	envs, err := tx.Environments(ctx, g.Workspace())
-	if err != nil {
-		return Team{}, err
-	}
-	for _, e := range envs {
-		if !e.Protected {
-			continue
-		}
-		if names, err := namesTeam(e, id); err != nil || names {
-			return all[i], orErr(err, domain.Fail(domain.Forbidden, "team.protected", "%s is protected and counts on the team %s: it stays as it is until the protection is lifted on the server's own machine (slipway env unprotect %s)", e.Name, domain.Short(all[i].Name), e.Name))
-		}
-	}
 	return all[i], nil
+}
+
+// counting lists the protected environments whose rules name a team, by rank. The last decides about its members.
+func counting(ctx context.Context, tx Tx, workspace, team string) (out []slot.Environment, err error) {
+	all, err := tx.Environments(ctx, workspace)
+	if err != nil {
+		return nil, err
+	}
+	for _, e := range all {
+		names, err := namesTeam(e, team)
+		if err != nil {
+			return nil, err
+		}
+		if e.Protected && names {
+			out = append(out, e)
+		}
+	}
+	return out, nil
 }

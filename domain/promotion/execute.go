@@ -259,6 +259,8 @@ func BreakGlass(ctx context.Context, tx Tx, g access.Grant, number int64, incide
 	incident = strings.TrimSpace(incident)
 	reason, bad := text("reason", reason, minWaiver)
 	switch {
+	case s.Configuration != nil:
+		return r, domain.Fail(domain.Forbidden, "promotion.glass_rules", "%s changes who decides and how, which no emergency does without review. Whoever runs the server can lift the protection: slipway env unprotect %s", r.Name(), s.Env.Name)
 	case !s.Policy.BreakGlass:
 		return r, domain.Fail(domain.Forbidden, "promotion.glass_off", "%s does not allow releases without review", s.Env.Name)
 	case incident == "" || utf8.RuneCountInString(incident) > maxIncident:

@@ -54,7 +54,7 @@ func ToReview(ctx context.Context, tx InboxTx, g access.Grant) ([]Request, error
 		}
 	}
 	return slices.DeleteFunc(all, func(r Request) bool {
-		return !policies[r.EnvironmentID].Eligible(p, People{Author: r.Author, Editor: r.Editor})
+		return !kinds[r.Kind].policy(policies[r.EnvironmentID]).Eligible(p, People{Author: r.Author, Editor: r.Editor})
 	}), nil
 }
 

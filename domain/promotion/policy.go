@@ -29,6 +29,10 @@ type Policy struct {
 // Binds reports whether nobody can waive a gate.
 func (p Policy) Binds(gate string) bool { return slices.Contains(p.NeverWaived, gate) }
 
+func (p Policy) namesTeam(id string) bool {
+	return slices.ContainsFunc(p.Rules, func(r Rule) bool { return slices.Contains(r.From.Teams, id) })
+}
+
 // GateKind names a sort of gate.
 type GateKind string
 
@@ -39,6 +43,12 @@ const (
 	ScanGate   GateKind = "scan"
 	ChecksGate GateKind = "checks"
 	CELGate    GateKind = "cel"
+)
+
+// The kinds of the gates that every configuration meets, and their ids. No policy names them.
+const (
+	BaseGate      = "base"      // what it replaces is still in force
+	ReviewersGate = "reviewers" // enough people could approve under it
 )
 
 // Gate is one condition that facts decide. Which fields count depends on the kind.

@@ -57,7 +57,7 @@ func (s State) Ended() bool {
 // Open reports whether facts decide the state of a request in s.
 func (s State) Open() bool { return !s.Ended() && s != Draft && s != Executing }
 
-// Request asks to make a version live in an environment.
+// Request asks to make a version live in an environment, or to put a configuration of it in force.
 type Request struct {
 	ID            string
 	Workspace     string
@@ -165,6 +165,7 @@ type Query struct {
 	Asset       string // id
 	Environment string // id
 	Author      string // id
+	Rules       bool   // only those for rules and teams
 	Below       int64  // only smaller numbers; 0 = from the newest
 	Most        int
 }
@@ -215,6 +216,7 @@ type Tx interface {
 	OpenPromotionsOfEnvironment(ctx context.Context, environment string) ([]Request, error)
 	OpenPromotionsOfDigest(ctx context.Context, workspace, digest string) ([]Request, error)
 	OpenPromotionsReviewedBy(ctx context.Context, user string) ([]Request, error)
+	OpenConfigurations(ctx context.Context) ([]Request, error) // in all workspaces
 
 	PromotionReviews(ctx context.Context, promotion string) ([]Review, error) // oldest first
 	AddReview(ctx context.Context, r Review) error
@@ -243,6 +245,15 @@ type Tx interface {
 	AddEnvironment(ctx context.Context, e slot.Environment) error
 	SaveEnvironment(ctx context.Context, e slot.Environment) error
 	DeleteEnvironment(ctx context.Context, id string) error
+	Teams(ctx context.Context, workspace string) ([]Team, error) // by name
+	SetTeamMember(ctx context.Context, team, user string, in bool) error
+
+	Configuration(ctx context.Context, id string) (Configuration, error)
+	// AddConfiguration gives c its number. What it is about is held.
+	AddConfiguration(ctx context.Context, c *Configuration) error
+	// HoldEnvironment finds an environment and keeps everybody else from reading it in order to write; HoldTeam is the like.
+	HoldEnvironment(ctx context.Context, id string) (slot.Environment, error)
+	HoldTeam(ctx context.Context, id string) (Team, error)
 
 	OpenDebts(ctx context.Context, slot string) ([]Debt, error)
 	Debt(ctx context.Context, promotion string) (Debt, error)

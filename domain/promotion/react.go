@@ -2,6 +2,7 @@ package promotion
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/slipway-ml/slipway/domain"
@@ -51,6 +52,22 @@ func touchedBy(ctx context.Context, tx Tx, e event.Event) ([]Request, error) {
 	if !on(invalidation) && e.Kind != "version.revoked" {
 		return nil, nil
 	}
+	some, err := touchedVersions(ctx, tx, e)
+	if err != nil || !slices.Contains(configuring, e.Kind) {
+		return some, err
+	}
+	all, err := tx.OpenConfigurations(ctx)
+	return append(some, all...), err
+}
+
+// configuring are the kinds of events that may change whether a configuration could be put in force: what it replaces, and
+// who could approve under it.
+var configuring = []string{
+	"environment.changed", "environment.created", "environment.deleted", "team.member_changed", "team.deleted",
+	"user.created", "user.disabled", "user.enabled", "user.erased", "user.role_changed",
+}
+
+func touchedVersions(ctx context.Context, tx Tx, e event.Event) ([]Request, error) {
 	switch e.Kind {
 	case "slot.changed":
 		return openOfSlotAsset(ctx, tx, e.Subject)

@@ -20,13 +20,13 @@ type ReadTx interface {
 	// Comments lists the comments after a note of an instant and an id, the oldest first.
 	Comments(ctx context.Context, promotion string, at int64, after string, most int) ([]Note, error)
 	SlotsOf(ctx context.Context, workspace string, most int) ([]slot.Slot, error)
-	ModelNames(ctx context.Context, ids []string) (map[string]string, error)
+	AssetNames(ctx context.Context, ids []string) (map[string]string, error)
 }
 
 // Listed is a request with the names that people know its parts by.
 type Listed struct {
 	Request
-	Asset       string // name of the model
+	Asset       string // name of the model, the environment or the team
 	Environment string // name
 }
 
@@ -50,7 +50,7 @@ func List(ctx context.Context, tx ReadTx, g access.Grant, q Query) ([]Listed, er
 	for i, r := range all {
 		ids[i] = r.AssetID
 	}
-	names, err := tx.ModelNames(ctx, ids)
+	names, err := tx.AssetNames(ctx, ids)
 	if err != nil {
 		return nil, err
 	}
@@ -156,7 +156,7 @@ func Live(ctx context.Context, tx ReadTx, g access.Grant) ([]Place, error) {
 	for i, s := range slots {
 		ids[i] = s.AssetID
 	}
-	names, err := tx.ModelNames(ctx, ids)
+	names, err := tx.AssetNames(ctx, ids)
 	if err != nil {
 		return nil, err
 	}

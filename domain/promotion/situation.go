@@ -22,18 +22,26 @@ type asset struct {
 	lock func(ctx context.Context, tx Tx, id string) (name string, err error)
 	// version reads what gates look at.
 	version func(ctx context.Context, tx Tx, id string) (Version, error)
+	// policy is what of an environment's policy concerns assets of this kind.
+	policy func(p Policy) Policy
+	// gates asks the gates.
+	gates func(ctx context.Context, tx Tx, s *Situation) ([]Result, error)
 	// release makes a version live.
 	release func(ctx context.Context, tx Tx, g access.Grant, env slot.Environment, s slot.Slot, version string, why slot.Change, now time.Time) (slot.Slot, error)
 }
 
 var kinds = map[slot.Kind]asset{
-	slot.Model: {lock: lockModel, version: modelVersion, release: releaseModel},
+	slot.Model: {lockModel, modelVersion, wholePolicy, modelGates, releaseModel},
+	slot.Rules: {lockRules, configurationVersion, configurationPolicy, rulesGates, releaseRules},
+	slot.Team:  {lockTeam, configurationVersion, configurationPolicy, teamGates, releaseTeam},
 }
 
 func lockModel(ctx context.Context, tx Tx, id string) (string, error) {
 	m, err := tx.ModelByID(ctx, id)
 	return m.Name, err
 }
+
+func wholePolicy(p Policy) Policy { return p }
 
 func releaseModel(ctx context.Context, tx Tx, g access.Grant, env slot.Environment, s slot.Slot, version string, why slot.Change, now time.Time) (slot.Slot, error) {
 	v, err := tx.VersionByID(ctx, version)
@@ -120,7 +128,7 @@ type Situation struct {
 	Now       time.Time
 	Request   Request
 	Env       slot.Environment
-	Policy    Policy
+	Policy    Policy // what of it concerns the kind of asset
 	Slot      slot.Slot
 	Candidate Version
 	Live      *Version // nil where nothing is live
@@ -132,6 +140,8 @@ type Situation struct {
 	Reviewers map[string]Person
 	Lacking   []string // environments that are to come before and in which the candidate is not, or not long enough
 	Debts     []Debt   // open ones of the slot
+
+	Configuration *Configuration // the candidate, where it is one
 
 	frozen   Freeze
 	until    time.Time
@@ -160,9 +170,11 @@ func situation(ctx context.Context, tx Tx, r Request, now time.Time) (Situation,
 	if s.Env, err = tx.Environment(ctx, r.EnvironmentID); err != nil {
 		return s, err
 	}
-	if s.Policy, err = ParsePolicy(s.Env.Policy); err != nil {
+	policy, err := ParsePolicy(s.Env.Policy)
+	if err != nil {
 		return s, err
 	}
+	s.Policy = kind.policy(policy)
 	s.Candidate, err = kind.version(ctx, tx, r.Candidate.ID)
 	if domain.KindOf(err) == domain.NotFound { // deleted for good; the request can still be brought to an end
 		s.Candidate, err = Version{ID: r.Candidate.ID, Number: r.Candidate.Number, Digest: r.Candidate.Digest, Deleted: true}, nil
@@ -192,15 +204,24 @@ func situation(ctx context.Context, tx Tx, r Request, now time.Time) (Situation,
 	return s, s.upstream(ctx, tx)
 }
 
-// gates asks the gates of the policy.
-func (s *Situation) gates(ctx context.Context, tx Tx) error {
+// gates asks the gates, and finds what reviewers would sign.
+func (s *Situation) gates(ctx context.Context, tx Tx) (err error) {
+	if s.Results, err = kinds[s.Request.Kind].gates(ctx, tx, s); err != nil {
+		return err
+	}
+	s.Evidence, s.Text, err = Evidence(s.Results, s.Candidate.Card.Digest)
+	return err
+}
+
+// modelGates asks the gates of the policy.
+func modelGates(ctx context.Context, tx Tx, s *Situation) ([]Result, error) {
 	r, now := s.Request, s.Now.UnixMilli()
 	checks, err := tx.LatestChecks(ctx, r.Workspace, cmp.Or(r.Candidate.Digest, r.Candidate.ID))
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if s.Waivers, err = tx.Waivers(ctx, r.ID); err != nil {
-		return err
+		return nil, err
 	}
 	if !on(expiry) {
 		now = 0
@@ -210,9 +231,7 @@ func (s *Situation) gates(ctx context.Context, tx Tx) error {
 		Request: RequestFacts{Number: r.Number, Author: r.Author, Reason: r.Reason, Revision: r.Revision},
 		Env:     EnvFacts{Name: s.Env.Name, Rank: s.Env.Rank, Protected: s.Env.Protected, DataClass: s.Policy.DataClass},
 	})
-	s.Results = s.Policy.Waive(results, s.Waivers, now)
-	s.Evidence, s.Text, err = Evidence(s.Results, s.Candidate.Card.Digest)
-	return err
+	return s.Policy.Waive(results, s.Waivers, now), nil
 }
 
 // people finds what the reviewers are now.

@@ -37,8 +37,12 @@ type Environment struct {
 // Kind is the kind of asset that a slot holds.
 type Kind string
 
-// Model is a registered model.
-const Model Kind = "model"
+// The kinds. What a slot of rules or of a team names is a configuration of package promotion, not a version.
+const (
+	Model Kind = "model" // a registered model
+	Rules Kind = "rules" // what an environment asks for, and whether it is protected
+	Team  Kind = "team"  // the members of a team
+)
 
 // Slot is what is live of one asset in one environment.
 type Slot struct {
@@ -46,7 +50,7 @@ type Slot struct {
 	Workspace     string
 	EnvironmentID string
 	Kind          Kind
-	AssetID       string // of a registered model
+	AssetID       string // of a registered model, an environment or a team
 	Generation    int64  // counts every change; 0 = nothing was ever live
 	Stable        Target // the zero Target where nothing is live
 	Active        string // the request that is being carried out, "" for none
@@ -154,6 +158,9 @@ func (e Environment) Open(model string, number int64) error {
 	return domain.Fail(domain.Forbidden, "slot.protected",
 		"%s is protected: what is live there changes by a promotion that reviewers approve. Request it at %s", e.Name, RequestPath(e.Name, model, number))
 }
+
+// RulesPath is the page, below the server's address, on which to change the rules of e, or to request it.
+func (e Environment) RulesPath() string { return "/environments/" + url.PathEscape(e.Name) + "/edit" }
 
 // RequestPath is the page, below the server's address, on which to ask for a version in an environment, "" for the one that
 // the page offers first.

@@ -49,7 +49,9 @@ test('in local mode', async (t) => {
   await save('/teams', { name: hostile });
   await t.test('looks', () => look(browser, `${server.url}/environments`, 'environments', { ready: 'dl.kv' }));
   await t.test('looks, one', () => look(browser, `${server.url}/environments/production`, 'environment', { ready: 'tbody tr', act: (page) => page.locator('#change summary').click() }));
-  await t.test('looks, protected', () => look(browser, `${server.url}/environments/staging`, 'environment-protected', { ready: '#lift' }));
+  await t.test('looks, protected', () => look(browser, `${server.url}/environments/staging`, 'environment-protected', { ready: '#command' }));
+  await t.test('looks, the form of a request', () => look(browser, `${server.url}/environments/staging/edit`, 'environment-request', { ready: '#reason' }));
+  await t.test('looks, lifting protection', () => look(browser, `${server.url}/environments/staging`, 'environment-lift', { act: (page) => page.locator('[commandfor=lift]').first().click(), ready: '#lift[open]' }));
   await t.test('looks, the dialog', () => look(browser, `${server.url}/environments/production`, 'environment-protect', { act: (page) => page.locator('[commandfor=protect]').first().click(), ready: '#protect[open]' }));
   await t.test('looks, the form', () => look(browser, `${server.url}/environments/production/edit`, 'environment-edit', { ready: 'fieldset' }));
   await t.test('looks, the form with rows to be filled', () => look(browser, `${server.url}/environments/test/edit`, 'environment-edit-empty', { ready: 'fieldset', act: (page) => page.evaluate(() => { for (const d of document.querySelectorAll('main details')) d.open = true; }) }));
@@ -110,6 +112,37 @@ test('an administrator', async (t) => {
     await page.getByText('slipway env unprotect canary').waitFor();
     assert.equal(await page.getByRole('link', { name: 'Edit rules' }).count(), 0);
   });
+  await t.test('requests other rules, which a reviewer approves', async () => {
+    await page.getByRole('link', { name: 'Request a change of the rules' }).click();
+    await page.waitForURL('**/canary/edit');
+    await page.getByRole('group', { name: 'Rule of approval 1' }).getByLabel('How many people').fill('1');
+    await page.getByLabel('Reason').fill('Two people are seldom here at once');
+    await page.getByRole('button', { name: 'Request this change' }).click();
+    await page.waitForURL('**/promotions/1');
+    await page.getByRole('heading', { name: 'Rules of canary' }).waitFor();
+    const row = page.getByRole('region', { name: 'What changes' }).getByRole('row', { name: 'Approvals' });
+    assert.deepEqual(await row.getByRole('cell').allInnerTexts(), ['2 approvals from: Reviewer', '1 approval from: Reviewer']);
+    assert.equal(await page.getByRole('button', { name: 'Approve' }).count(), 0);
+    for (const who of ['rita', 'remy']) {
+      const theirs = await open(browser);
+      await signIn(theirs.page, server.url, who);
+      await theirs.page.waitForURL('**/');
+      await theirs.page.getByRole('link', { name: 'PR-1' }).click(); // 1
+      await theirs.page.getByRole('button', { name: 'Approve' }).click(); // 2
+      await theirs.page.getByText('Your decision is recorded').waitFor();
+      theirs.clean(who);
+      await theirs.close();
+    }
+    await look(browser, `${server.url}/promotions/1`, 'request-rules', { ready: '#differences-title', signedInAs: await tab.context.storageState() });
+    await look(browser, `${server.url}/environments/canary`, 'environment-open-request', { ready: '#open-title', signedInAs: await tab.context.storageState() });
+    await page.reload();
+    await page.getByRole('button', { name: 'Put it in force' }).click();
+    await page.getByText('It is in force', { exact: true }).waitFor();
+    await page.goto(`${server.url}/environments/canary`);
+    await page.getByText('1 approval from: Reviewer').waitFor();
+    assert.equal(await page.locator('#change').getByRole('link', { name: 'PR-1' }).count(), 1);
+    await look(browser, `${server.url}/environments/canary`, 'environment-history', { ready: '#change', act: (p) => p.locator('#change summary').first().click(), signedInAs: await tab.context.storageState() });
+  });
   await t.test('fills a team', async () => {
     await page.goto(`${server.url}/teams`);
     const team = page.getByRole('region', { name: 'Model risk' });
@@ -118,6 +151,25 @@ test('an administrator', async (t) => {
     await team.getByText('1 member').waitFor();
     await team.getByRole('button', { name: 'Remove rita' }).click();
     await team.getByText('0 members').waitFor();
+  });
+  await t.test('requests members of a team that a protected environment counts on', async () => {
+    const team = page.getByRole('region', { name: 'Model risk' });
+    const id = (await team.locator('form[action$="/members"]').getAttribute('action')).split('/')[2];
+    for (const [path, form] of [
+      ['', { name: 'guarded' }],
+      ['/guarded/edit', { as: 'json', on: '1', policy: JSON.stringify({ rules: [{ count: 1, from: { teams: [id], roles: ['reviewer'] } }] }) }],
+      ['/guarded/protect', {}],
+    ]) assert.equal((await tab.context.request.post(`${server.url}/environments${path}`, { form, maxRedirects: 0 })).status(), 303, path);
+    await page.reload();
+    await team.getByText('Request this change').click();
+    await team.getByLabel('remy').check();
+    await look(browser, `${server.url}/teams`, 'teams-request', { ready: '.card', act: (p) => p.locator('summary', { hasText: 'Model risk' }).click(), signedInAs: await tab.context.storageState() });
+    await team.getByLabel('Reason').fill('remy knows the portfolio');
+    await team.getByRole('button', { name: 'Request this', exact: true }).click();
+    await page.waitForURL('**/promotions/2');
+    await page.getByRole('heading', { name: 'Team Model risk' }).waitFor();
+    await page.getByRole('region', { name: 'What changes' }).getByRole('cell', { name: 'remy' }).waitFor();
+    await look(browser, page.url(), 'request-team', { ready: '#differences-title', signedInAs: await tab.context.storageState() });
   });
   await t.test('gives rights besides the role', async () => {
     await page.goto(`${server.url}/users`);

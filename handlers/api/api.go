@@ -29,6 +29,7 @@ func Table() []route.Route {
 
 		route.GET(base+"environments", access.EnvironmentRead, question(listEnvironments)),
 		route.GET(base+"environments/:name", access.EnvironmentRead, question(showEnvironment)),
+		route.POST(base+"environments/:name/changes", access.EnvironmentWrite, act(requestChange)),
 		route.GET(base+"slots", access.EnvironmentRead, question(listSlots)),
 		route.GET(slot, access.EnvironmentRead, question(showSlot)),
 		route.GET(slot+"/history", access.EnvironmentRead, question(showHistory)),

@@ -85,12 +85,12 @@ func shown(r *route.Request, tx *storage.Tx, p promotion.Request, err error) (re
 	if err != nil {
 		return reply{}, err
 	}
-	models, err := tx.ModelNames(r.Ctx(), []string{p.AssetID})
+	assets, err := tx.AssetNames(r.Ctx(), []string{p.AssetID})
 	if err != nil {
 		return reply{}, err
 	}
 	names, err := peopleOf(r.Ctx(), tx, p.Author, p.Editor)
-	return reply{etag: etag(p), body: fromListed(promotion.Listed{Request: p, Asset: models[p.AssetID], Environment: env.Name}, names, r.Absolute)}, err
+	return reply{etag: etag(p), body: fromListed(promotion.Listed{Request: p, Asset: assets[p.AssetID], Environment: env.Name}, names, r.Absolute)}, err
 }
 
 type createIn struct {

@@ -1,6 +1,10 @@
 package api
 
 import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+
 	"github.com/slipway-ml/slipway/domain"
 	"github.com/slipway-ml/slipway/domain/access"
 	"github.com/slipway-ml/slipway/domain/promotion"
@@ -23,6 +27,31 @@ func listEnvironments(r *route.Request, tx *storage.Tx) (reply, error) {
 func showEnvironment(r *route.Request, tx *storage.Tx) (reply, error) {
 	e, _, err := promotion.EnvironmentNamed(r.Ctx(), tx, r.Grant, access.EnvironmentRead, r.Param("name"))
 	return reply{body: fromEnvironment(e)}, err
+}
+
+type changeIn struct {
+	Policy    json.RawMessage `json:"policy"`
+	Protected *bool           `json:"protected"`
+	Reason    string          `json:"reason"`
+	Revision  int64           `json:"revision"`
+}
+
+// requestChange requests other rules for a protected environment; what is not given stays as it is.
+func requestChange(r *route.Request, tx *storage.Tx, in changeIn) (reply, error) {
+	_, policy, err := promotion.EnvironmentNamed(r.Ctx(), tx, r.Grant, access.EnvironmentWrite, r.Param("name"))
+	if err != nil {
+		return reply{}, err
+	}
+	to := promotion.Rules{Protected: in.Protected == nil || *in.Protected, Policy: policy}
+	if in.Policy != nil {
+		if to.Policy, err = promotion.ParsePolicy(string(in.Policy)); err != nil {
+			return reply{}, err
+		}
+	}
+	p, err := promotion.ProposeRules(r.Ctx(), tx, r.Grant, r.Param("name"), to, in.Reason, in.Revision, tx.Now())
+	a, err := shown(r, tx, p, err)
+	a.status, a.location = http.StatusCreated, fmt.Sprintf("%spromotions/%d", base, p.Number)
+	return a, err
 }
 
 // listSlots lists what is live, of one model or in one environment if the query names them.

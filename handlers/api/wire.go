@@ -129,7 +129,9 @@ type binding struct {
 type request struct {
 	Number      int64           `json:"number"`
 	Name        string          `json:"name"`
-	Model       string          `json:"model"`
+	Kind        slot.Kind       `json:"kind"`
+	Model       string          `json:"model,omitempty"`
+	Team        string          `json:"team,omitempty"`
 	Environment string          `json:"environment"`
 	Version     int64           `json:"version"`
 	Digest      string          `json:"digest"`
@@ -150,8 +152,16 @@ type request struct {
 }
 
 func fromListed(r promotion.Listed, names people, url func(string) string) request {
+	model, team := r.Asset, ""
+	switch r.Kind {
+	case slot.Team:
+		model, team = "", r.Asset
+	case slot.Rules:
+		model = ""
+	default:
+	}
 	return request{
-		r.Number, r.Name(), r.Asset, r.Environment, r.Candidate.Number, r.Candidate.Digest, r.Reason, r.State, r.Cause, binding(r.Binding()),
+		r.Number, r.Name(), r.Kind, model, team, r.Environment, r.Candidate.Number, r.Candidate.Digest, r.Reason, r.State, r.Cause, binding(r.Binding()),
 		names.of(r.Author), names.of(r.Editor), instant(r.NotBefore), instant(r.Deadline), r.Incident,
 		instant(r.CreatedAt), instant(r.SubmittedAt), instant(r.UpdatedAt), instant(r.EndedAt), url(fmt.Sprintf("/promotions/%d", r.Number)),
 	}
@@ -202,10 +212,17 @@ type review struct {
 	Last        bool               `json:"last"`  // it is the reviewer's last word
 }
 
+// asked is what a change of rules or of a team replaces, and by what.
+type asked struct {
+	Before json.RawMessage `json:"before"`
+	After  json.RawMessage `json:"after"`
+}
+
 // details is a promotion with all that decides about it.
 type details struct {
 	request
 	Live     *target  `json:"live"`
+	Change   *asked   `json:"change,omitempty"` // of rules or a team
 	Gates    []gate   `json:"gates"`
 	Rules    []rule   `json:"rules"`
 	Reviews  []review `json:"reviews"`
@@ -227,6 +244,9 @@ func everybody(s promotion.Situation) []string {
 
 func fromSituation(ctx context.Context, s promotion.Situation, top request, names people) details {
 	d := details{request: top, Live: fromTarget(s.Slot.Stable), Gates: []gate{}, Rules: []rule{}, Reviews: []review{}, Upstream: append([]string{}, s.Lacking...), Unmet: []unmet{}}
+	if c := s.Configuration; c != nil {
+		d.Change = &asked{json.RawMessage(c.Before), json.RawMessage(c.Document)}
+	}
 	for _, g := range s.Results {
 		out := gate{g.Gate, g.Kind, g.Verdict, g.Reason, i18n.Gate(ctx, g.Reason, g.Args), g.Numbers, g.Inputs, instant(g.ExpiresAt), g.Was, nil}
 		if g.Waiver != nil {

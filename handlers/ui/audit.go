@@ -13,6 +13,7 @@ import (
 	"github.com/slipway-ml/slipway/domain"
 	"github.com/slipway-ml/slipway/domain/access"
 	"github.com/slipway-ml/slipway/domain/audit"
+	"github.com/slipway-ml/slipway/domain/slot"
 	"github.com/slipway-ml/slipway/handlers/download"
 	"github.com/slipway-ml/slipway/handlers/route"
 	"github.com/slipway-ml/slipway/storage"
@@ -195,8 +196,10 @@ func told(r *route.Request, f audit.Fact, names map[string]string) page.Told {
 		t.Path = "/experiments/" + f.Subject
 	case "promotion", "review", "bypass":
 		t.Name = fmt.Sprint("PR-", data["number"])
+		t.Kind += rulesWords(t.Kind, text("kind"))
 	case "slot":
 		t.Name = text("environment")
+		t.Kind += rulesWords(t.Kind, text("kind"))
 	case "logged_model":
 		t.Path = "/logged-models/" + f.Subject
 	case "user", "session":
@@ -239,6 +242,19 @@ func told(r *route.Request, f audit.Fact, names map[string]string) page.Told {
 		t.Path = "" // it is in the trash, or nowhere
 	}
 	return t
+}
+
+// rulesWords is the end of the key of a fact that has other words where it is about rules or a team, not a version.
+func rulesWords(fact, kind string) string {
+	switch {
+	case kind == "" || slot.Kind(kind) == slot.Model:
+		return ""
+	case fact == "promotion.completed":
+		return "_rules"
+	case fact == "promotion.created" || fact == "slot.changed":
+		return "_" + kind
+	}
+	return ""
 }
 
 // extraWords is the end of the key that says what somebody may besides their role.

@@ -20,15 +20,18 @@ import (
 	"github.com/slipway-ml/slipway/web/i18n"
 	"github.com/slipway-ml/slipway/web/layout"
 	page "github.com/slipway-ml/slipway/web/page/environments"
+	"github.com/slipway-ml/slipway/web/page/promotions"
 	"github.com/slipway-ml/slipway/web/page/registry"
 )
 
 var environmentPages = []route.Route{
 	route.GET("/environments", access.EnvironmentRead, listEnvironments),
 	route.POST("/environments", access.EnvironmentWrite, createEnvironment),
-	route.GET("/environments/:name", access.EnvironmentRead, func(r *route.Request) error { return showEnvironment(r, http.StatusOK, "") }),
+	route.GET("/environments/:name", access.EnvironmentRead, func(r *route.Request) error { return showEnvironment(r, http.StatusOK, page.View{}) }),
 	route.GET("/environments/:name/edit", access.EnvironmentWrite, editEnvironment),
 	route.POST("/environments/:name/edit", access.EnvironmentWrite, changeEnvironment),
+	route.POST("/environments/:name/changes", access.EnvironmentWrite, requestRules),
+	route.POST("/environments/:name/unprotect", access.EnvironmentWrite, requestUnprotect),
 	route.POST("/environments/:name/protect", access.EnvironmentWrite, protectEnvironment),
 	route.POST("/environments/:name/delete", access.EnvironmentWrite, deleteEnvironment),
 }
@@ -129,15 +132,20 @@ func createEnvironment(r *route.Request) error {
 	return r.Render(http.StatusBadRequest, page.List(v))
 }
 
-// mostLive is how many models the page of an environment lists.
-const mostLive = 200
+// How many models, open requests and changes the page of an environment lists.
+const (
+	mostLive    = 200
+	mostOpen    = 20
+	mostChanges = 10
+)
 
-func showEnvironment(r *route.Request, status int, refused string) error {
+// showEnvironment fills v, which holds what was refused.
+func showEnvironment(r *route.Request, status int, v page.View) error {
 	g, err := more(r, access.EnvironmentRead)
 	if err != nil {
 		return err
 	}
-	v := page.View{Write: may(r, access.EnvironmentWrite), Refused: refused, Saved: r.QueryParam("saved") != ""}
+	v.Write, v.Saved = may(r, access.EnvironmentWrite), r.QueryParam("saved") != ""
 	var e slot.Environment
 	if err := r.DB.Read(r.Ctx(), g, func(tx *storage.Tx) error {
 		var p promotion.Policy
@@ -153,6 +161,14 @@ func showEnvironment(r *route.Request, status int, refused string) error {
 			return err
 		}
 		v.Environment, v.Unused, v.Updated = environmentOf(tx, e, p, int64(len(slots))), used == 0, instant(e.UpdatedAt)
+		v.On = strconv.FormatInt(e.Revision, 10)
+		open, err := tx.Promotions(r.Ctx(), e.Workspace, promotion.Query{Open: true, Environment: e.ID, Rules: true, Most: mostOpen})
+		if err != nil {
+			return err
+		}
+		if v.Open, err = promotionRows(r, tx, open); err != nil {
+			return err
+		}
 		v.More = int64(max(0, len(slots)-mostLive))
 		people := append(named(p), e.UpdatedBy)
 		for _, s := range slots[:min(len(slots), mostLive)] {
@@ -177,24 +193,29 @@ func showEnvironment(r *route.Request, status int, refused string) error {
 	}); err != nil {
 		return err
 	}
-	if v.Change, err = lastChange(r, e); err != nil {
+	if v.Changes, err = changesOf(r, e); err != nil {
 		return err
 	}
 	return r.Render(status, page.Show(v))
 }
 
-// lastChange is the latest change of e's rules that the audit log tells of, nil where there is none.
-func lastChange(r *route.Request, e slot.Environment) (*page.Change, error) {
+// changesOf are the latest changes of e that the audit log tells of, whether they were requested or not.
+func changesOf(r *route.Request, e slot.Environment) (out []page.Change, err error) {
 	g, err := more(r, access.AuditRead)
 	if err != nil {
 		return nil, err
 	}
-	const looked = 50 // lines: protection comes and goes between changes
-	var c *page.Change
-	return c, r.DB.Read(r.Ctx(), g, func(tx *storage.Tx) error {
-		found, err := audit.Search(r.Ctx(), tx, g, audit.Query{
-			Chain: audit.WorkspaceChain(g.Workspace()), Action: access.EnvironmentWrite.Name, Object: e.ID, Limit: looked,
-		})
+	const looked = 50 // lines
+	return out, r.DB.Read(r.Ctx(), g, func(tx *storage.Tx) error {
+		found, err := audit.Search(r.Ctx(), tx, g, audit.Query{Chain: audit.WorkspaceChain(g.Workspace()), Object: e.ID, Limit: looked})
+		if err != nil {
+			return err
+		}
+		var people []string
+		for _, l := range found.Lines {
+			people = append(people, l.Actor)
+		}
+		names, err := tx.NamesOf(r.Ctx(), people...)
 		if err != nil {
 			return err
 		}
@@ -203,18 +224,22 @@ func lastChange(r *route.Request, e slot.Environment) (*page.Change, error) {
 			if err != nil {
 				continue // edited by hand: the verification says so
 			}
-			for _, f := range facts {
+			for _, f := range slices.Backward(facts) {
 				data, _ := f.Data.(map[string]any)
-				if f.Kind != "environment.changed" || f.Subject != e.ID || data["after"] == nil {
+				if f.Kind != "environment.changed" || f.Subject != e.ID || len(out) == mostChanges {
 					continue
 				}
-				before, after := indented(data["before"]), indented(data["after"])
-				if before == after {
-					continue
+				c := page.Change{By: names[l.Actor], At: instant(l.At), Line: "/audit/lines/" + strconv.FormatInt(l.Seq, 10)}
+				c.Act, _ = data["act"].(string)
+				if c.Act == "" {
+					if c.Before, c.After = indented(data["before"]), indented(data["after"]); c.Before == c.After {
+						continue
+					}
 				}
-				names, err := tx.NamesOf(r.Ctx(), l.Actor)
-				c = &page.Change{By: names[l.Actor], At: instant(l.At), Before: before, After: after, Line: "/audit/lines/" + strconv.FormatInt(l.Seq, 10)}
-				return err
+				if n, ok := data["promotion"].(float64); ok {
+					c.Promotion = int64(n)
+				}
+				out = append(out, c)
 			}
 		}
 		return nil
@@ -250,7 +275,7 @@ func newEditing(r *route.Request) (ed editing, err error) {
 		if err != nil {
 			return err
 		}
-		ed.view = page.EditView{Name: ed.env.Name, On: strconv.FormatInt(ed.env.Revision, 10), Errors: map[string]string{}}
+		ed.view = page.EditView{Name: ed.env.Name, Protected: ed.env.Protected, On: strconv.FormatInt(ed.env.Revision, 10), Errors: map[string]string{}}
 		for _, e := range all {
 			if e.ID != ed.env.ID {
 				ed.view.Others = append(ed.view.Others, e.Name)
@@ -286,15 +311,37 @@ func editEnvironment(r *route.Request) error {
 	if err != nil {
 		return err
 	}
-	if ed.env.Protected {
-		return see(r, page.Path(ed.env.Name))
-	}
 	ed.view.JSON, ed.view.Text = r.QueryParam("as") == "json", indented(ed.policy)
 	ed.view.Values = formOf(ed.policy, ed.names, cmp.Or(layout.From(r.Ctx()).Zone, "UTC"))
 	return r.Render(http.StatusOK, page.Edit(ed.view))
 }
 
 func changeEnvironment(r *route.Request) error {
+	return sendRules(r, func(tx *storage.Tx, name string, p promotion.Policy, on int64) error {
+		_, err := promotion.ChangeEnvironment(r.Ctx(), tx, r.Grant, name, p, on, tx.Now())
+		return err
+	}, func(name string) error {
+		flash(r, "flash.saved")
+		return see(r, page.Path(name)+"?saved=1#change")
+	})
+}
+
+func requestRules(r *route.Request) error {
+	var q promotion.Request
+	return sendRules(r, func(tx *storage.Tx, name string, p promotion.Policy, on int64) (err error) {
+		q, err = promotion.ProposeRules(r.Ctx(), tx, r.Grant, name, promotion.Rules{Protected: true, Policy: p}, r.FormValue("reason"), on, tx.Now())
+		return err
+	}, func(string) error { return seeRequest(r, q) })
+}
+
+// seeRequest goes on to the page of a request for other rules that was just made.
+func seeRequest(r *route.Request, q promotion.Request) error {
+	flash(r, "flash.promotion_asked", q.Name())
+	return see(r, promotions.Path(q.Number))
+}
+
+// sendRules reads the form of an environment's rules, does something with them, and goes on; or shows the form again.
+func sendRules(r *route.Request, do func(tx *storage.Tx, name string, p promotion.Policy, on int64) error, done func(name string) error) error {
 	values, err := r.FormParams()
 	if err != nil {
 		return domain.Fail(domain.Invalid, "form.unreadable", "the form could not be read: send it again")
@@ -304,20 +351,15 @@ func changeEnvironment(r *route.Request) error {
 		return err
 	}
 	v := &ed.view
-	v.On, v.JSON, v.Text, v.Values = values.Get("on"), values.Get("as") == "json", values.Get("policy"), values
+	v.On, v.JSON, v.Text, v.Values, v.Reason = values.Get("on"), values.Get("as") == "json", values.Get("policy"), values, values.Get("reason")
 	p, err := ed.read(r, values)
 	if err == nil && len(v.Errors) == 0 {
 		on, bad := strconv.ParseInt(v.On, 10, 64)
 		if bad != nil {
 			on = 0 // no revision
 		}
-		err = route.Do(r, func(tx *storage.Tx) error {
-			_, err := promotion.ChangeEnvironment(r.Ctx(), tx, r.Grant, ed.env.Name, p, on, tx.Now())
-			return err
-		})
-		if err == nil {
-			flash(r, "flash.saved")
-			return see(r, page.Path(ed.env.Name)+"?saved=1#change")
+		if err = route.Do(r, func(tx *storage.Tx) error { return do(tx, ed.env.Name, p, on) }); err == nil {
+			return done(ed.env.Name)
 		}
 	}
 	status := http.StatusBadRequest
@@ -353,6 +395,32 @@ func protectEnvironment(r *route.Request) error {
 		flash(r, "env.now_protected", e.Name)
 		return see(r, page.Path(e.Name))
 	}
+	return environmentRefused(r, err, func(text string) page.View { return page.View{Refused: text} })
+}
+
+// requestUnprotect requests that the protection be lifted, with the rules as they are.
+func requestUnprotect(r *route.Request) error {
+	on, err := strconv.ParseInt(form(r, "on"), 10, 64)
+	if err != nil {
+		on = 0 // no revision
+	}
+	q, err := route.Write(r, func(tx *storage.Tx) (promotion.Request, error) {
+		_, p, err := promotion.EnvironmentNamed(r.Ctx(), tx, r.Grant, access.EnvironmentWrite, r.Param("name"))
+		if err != nil {
+			return promotion.Request{}, err
+		}
+		return promotion.ProposeRules(r.Ctx(), tx, r.Grant, r.Param("name"), promotion.Rules{Policy: p}, r.FormValue("reason"), on, tx.Now())
+	})
+	if err == nil {
+		return seeRequest(r, q)
+	}
+	return environmentRefused(r, err, func(text string) page.View {
+		return page.View{LiftRefused: text, Reason: r.FormValue("reason")}
+	})
+}
+
+// environmentRefused shows the page of an environment again, with what was wrong where a person can do something about it.
+func environmentRefused(r *route.Request, err error, view func(text string) page.View) error {
 	text, ok := words(r.Ctx(), err)
 	if denied := (*domain.Error)(nil); !ok || errors.As(err, &denied) && denied.Kind == domain.Forbidden {
 		return err
@@ -360,7 +428,7 @@ func protectEnvironment(r *route.Request) error {
 	s := layout.From(r.Ctx())
 	s.Path = page.Path(r.Param("name")) // where the reader goes on from this answer
 	withShell(r.Context, s)
-	return showEnvironment(r, route.Status[domain.KindOf(err)], text)
+	return showEnvironment(r, route.Status[domain.KindOf(err)], view(text))
 }
 
 func deleteEnvironment(r *route.Request) error {

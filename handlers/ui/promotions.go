@@ -21,6 +21,7 @@ import (
 	"github.com/slipway-ml/slipway/web/component"
 	"github.com/slipway-ml/slipway/web/format"
 	"github.com/slipway-ml/slipway/web/i18n"
+	"github.com/slipway-ml/slipway/web/page/environments"
 	page "github.com/slipway-ml/slipway/web/page/promotions"
 	registrypage "github.com/slipway-ml/slipway/web/page/registry"
 )
@@ -139,7 +140,7 @@ func promotionRows(r *route.Request, tx *storage.Tx, all []promotion.Request) ([
 	for _, p := range all {
 		ids, people = append(ids, p.AssetID), append(people, p.Author)
 	}
-	models, err := tx.ModelNames(r.Ctx(), ids)
+	models, err := tx.AssetNames(r.Ctx(), ids)
 	if err != nil {
 		return nil, err
 	}
@@ -150,7 +151,7 @@ func promotionRows(r *route.Request, tx *storage.Tx, all []promotion.Request) ([
 	var rows []page.Row
 	for _, p := range all {
 		rows = append(rows, page.Row{
-			Number: p.Number, Model: models[p.AssetID], Version: p.Candidate.Number, Environment: at[p.EnvironmentID], State: p.State, Cause: p.Cause,
+			Number: p.Number, Kind: p.Kind, Asset: models[p.AssetID], Version: p.Candidate.Number, Environment: at[p.EnvironmentID], State: p.State, Cause: p.Cause,
 			Author: names[p.Author], Updated: instant(p.UpdatedAt),
 		})
 	}
@@ -297,6 +298,7 @@ func (p *promotionPage) fill() error {
 	if p.names, err = p.tx.NamesOf(ctx, people...); err != nil {
 		return err
 	}
+	v.Kind = q.Kind
 	v.Number, v.Model, v.Version, v.Environment, v.Protected = q.Number, s.Candidate.Model, q.Candidate.Number, s.Env.Name, s.Env.Protected
 	v.State, v.Cause, v.Author, v.Created, v.Deadline = q.State, q.Cause, p.names[q.Author], instant(q.CreatedAt), instant(q.Deadline)
 	if q.Editor != q.Author {
@@ -315,19 +317,67 @@ func (p *promotionPage) fill() error {
 	for _, n := range notes {
 		v.Notes = append(v.Notes, page.Note{By: p.names[n.By], Kind: n.Kind, Body: n.Body, At: instant(n.At)})
 	}
-	if v.Versions, err = versionsOf(ctx, p.tx, q.AssetID); err != nil {
+	if q.Kind == slot.Model {
+		if v.Versions, err = versionsOf(ctx, p.tx, q.AssetID); err != nil {
+			return err
+		}
+		p.compare()
+		err = p.steps()
+	} else {
+		err = p.differences(*s.Configuration)
+	}
+	if err != nil {
 		return err
 	}
-	p.compare()
 	p.gates()
 	p.reviews()
-	if err := p.steps(); err != nil {
-		return err
-	}
 	if err := p.may(); err != nil {
 		return err
 	}
 	return p.rollback()
+}
+
+// differences shows what rules or a team would be instead of what they were when it was requested.
+func (p *promotionPage) differences(c promotion.Configuration) error {
+	ctx, v := p.Ctx(), p.v
+	if c.Kind == slot.Team {
+		join, leave, err := c.MembersOf()
+		if err != nil {
+			return err
+		}
+		names, err := p.tx.NamesOf(ctx, slices.Concat(join, leave)...)
+		if err != nil {
+			return err
+		}
+		called := func(ids []string) (out []string) {
+			for _, id := range ids {
+				out = append(out, cmp.Or(names[id], id))
+			}
+			return out
+		}
+		v.Differences = []page.Difference{{Label: i18n.T(ctx, "promotions.members"), Gone: called(leave), Come: called(join)}}
+		return nil
+	}
+	before, after, err := c.RulesOf()
+	if err != nil {
+		return err
+	}
+	reading, err := more(p.Request, access.EnvironmentRead)
+	if err != nil {
+		return err
+	}
+	known, err := knownIn(p.Request, p.tx, reading, slices.Concat(named(before.Policy), named(after.Policy)))
+	if err != nil {
+		return err
+	}
+	if before.Protected != after.Protected {
+		v.Differences = []page.Difference{{Label: i18n.T(ctx, "promotions.protection"), Gone: []string{i18n.T(ctx, "env.protected")}, Come: []string{i18n.T(ctx, "env.unprotected")}}}
+	}
+	for _, d := range environments.Differences(ctx, before.Policy, after.Policy, known) {
+		v.Differences = append(v.Differences, page.Difference(d))
+	}
+	v.Before, v.After = indented(before.Policy), indented(after.Policy)
+	return nil
 }
 
 // steps is the way through the environments.
@@ -551,7 +601,7 @@ func (p *promotionPage) may() error {
 // rollback offers the way back while what this request made live is live.
 func (p *promotionPage) rollback() error {
 	q, s := p.s.Request, p.s.Slot
-	if q.State != promotion.Completed || s.Stable.ID != q.Candidate.ID || !p.Grant.Actor().Operates(q.Workspace) {
+	if q.Kind != slot.Model || q.State != promotion.Completed || s.Stable.ID != q.Candidate.ID || !p.Grant.Actor().Operates(q.Workspace) {
 		return nil
 	}
 	f, err := backFrom(p.Request, p.tx, s, p.s.Candidate.Model, p.s.Env.Name)
@@ -574,13 +624,18 @@ func backFrom(r *route.Request, tx *storage.Tx, s slot.Slot, model, environment 
 // onPromotion runs an act on the request of the address and comes back to its page, with what was wrong where a person can do
 // something about it.
 func onPromotion(r *route.Request, done string, act func(tx *storage.Tx, n int64) error, show func(*page.ShowView, string)) error {
+	return onPromotionSaying(r, func() string { return done }, act, show)
+}
+
+// onPromotionSaying is onPromotion where what was done is known afterwards.
+func onPromotionSaying(r *route.Request, done func() string, act func(tx *storage.Tx, n int64) error, show func(*page.ShowView, string)) error {
 	n, err := numbered(r)
 	if err != nil {
 		return err
 	}
 	err = route.Do(r, func(tx *storage.Tx) error { return act(tx, n) })
 	if err == nil {
-		flash(r, done)
+		flash(r, done())
 		return see(r, page.Path(n))
 	}
 	text, ok := words(r.Ctx(), err)
@@ -674,8 +729,14 @@ func commentPromotion(r *route.Request) error {
 }
 
 func executePromotion(r *route.Request) error {
-	return onPromotion(r, "flash.promotion_executed", func(tx *storage.Tx, n int64) error {
-		_, err := promotion.Execute(r.Ctx(), tx, r.Grant, n, tx.Now())
+	var p promotion.Request
+	return onPromotionSaying(r, func() string {
+		if p.Kind != slot.Model {
+			return "flash.in_force"
+		}
+		return "flash.promotion_executed"
+	}, func(tx *storage.Tx, n int64) (err error) {
+		p, err = promotion.Execute(r.Ctx(), tx, r.Grant, n, tx.Now())
 		return err
 	}, nil)
 }
@@ -736,7 +797,7 @@ func fillLive(r *route.Request, tx *storage.Tx, v *page.LiveView, then time.Time
 	for i, s := range all {
 		ids[i] = s.AssetID
 	}
-	models, err := tx.ModelNames(ctx, ids)
+	models, err := tx.AssetNames(ctx, ids)
 	if err != nil {
 		return err
 	}

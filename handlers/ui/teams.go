@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/slipway-ml/slipway/domain"
 	"github.com/slipway-ml/slipway/domain/access"
 	"github.com/slipway-ml/slipway/domain/promotion"
 	"github.com/slipway-ml/slipway/handlers/route"
@@ -17,6 +18,7 @@ var teamPages = []route.Route{
 	route.POST("/teams", access.EnvironmentWrite, createTeam),
 	route.POST("/teams/:id/members", access.EnvironmentWrite, func(r *route.Request) error { return setTeamMember(r, form(r, "user"), true) }),
 	route.POST("/teams/:id/members/:user/remove", access.EnvironmentWrite, func(r *route.Request) error { return setTeamMember(r, r.Param("user"), false) }),
+	route.POST("/teams/:id/changes", access.EnvironmentWrite, requestTeam),
 	route.POST("/teams/:id/delete", access.EnvironmentWrite, deleteTeam),
 }
 
@@ -125,6 +127,34 @@ func setTeamMember(r *route.Request, user string, in bool) error {
 	}
 	flash(r, "flash.saved")
 	return see(r, "/teams")
+}
+
+// requestTeam requests other members for a team that a protected environment counts on.
+func requestTeam(r *route.Request) error {
+	values, err := r.FormParams()
+	if err != nil {
+		return domain.Fail(domain.Invalid, "form.unreadable", "the form could not be read: send it again")
+	}
+	q, err := route.Write(r, func(tx *storage.Tx) (promotion.Request, error) {
+		return promotion.ProposeTeam(r.Ctx(), tx, r.Grant, r.Param("id"), strings.Fields(values.Get("were")), values["members"], values.Get("reason"), tx.Now())
+	})
+	if err == nil {
+		return seeRequest(r, q)
+	}
+	text, ok := words(r.Ctx(), err)
+	if !ok || domain.KindOf(err) == domain.Forbidden {
+		return err
+	}
+	v, viewErr := teamsView(r)
+	if viewErr != nil {
+		return viewErr
+	}
+	for i := range v.Teams {
+		if t := &v.Teams[i]; t.ID == r.Param("id") {
+			t.Asked = teams.Asked{Members: values["members"], Reason: values.Get("reason"), Error: text}
+		}
+	}
+	return r.Render(route.Status[domain.KindOf(err)], teams.List(v))
 }
 
 func deleteTeam(r *route.Request) error {

@@ -12,8 +12,10 @@ import (
 
 	"github.com/a-h/templ"
 
+	"github.com/slipway-ml/slipway/domain"
 	"github.com/slipway-ml/slipway/domain/access"
 	"github.com/slipway-ml/slipway/domain/promotion"
+	"github.com/slipway-ml/slipway/domain/slot"
 	"github.com/slipway-ml/slipway/web/chart"
 	"github.com/slipway-ml/slipway/web/component"
 	"github.com/slipway-ml/slipway/web/i18n"
@@ -28,6 +30,7 @@ import (
 	"github.com/slipway-ml/slipway/web/page/home"
 	"github.com/slipway-ml/slipway/web/page/jobs"
 	"github.com/slipway-ml/slipway/web/page/models"
+	"github.com/slipway-ml/slipway/web/page/promotions"
 	"github.com/slipway-ml/slipway/web/page/runs"
 	"github.com/slipway-ml/slipway/web/page/search"
 	"github.com/slipway-ml/slipway/web/page/series"
@@ -124,7 +127,8 @@ func pages(ctx context.Context) map[string]templ.Component {
 		"no environment": environments.List(environments.ListView{}),
 		"environment": environments.Show(environments.View{
 			Environment: environmentOf(), Slots: []environments.Slot{{Model: hostile, Path: "/models/x", Version: 1, At: "/models/x/versions/1", Digest: "d", Since: now, By: hostile}, {Model: hostile, Version: 2}},
-			More: 3, Updated: now, UpdatedBy: hostile, Change: &environments.Change{By: hostile, At: now, Before: hostile, After: "{}", Line: "/audit/lines/1"}, Write: true,
+			More: 3, Updated: now, UpdatedBy: hostile, Changes: []environments.Change{{By: hostile, At: now, Before: hostile, After: "{}", Promotion: 3, Line: "/audit/lines/1"}, {By: hostile, At: now, Act: "protected", Line: "/audit/lines/2"}},
+			Open: []promotions.Row{{Number: 4, Kind: slot.Rules, Asset: hostile}, {Number: 5, Kind: slot.Team, Asset: hostile, State: promotion.Completed}}, Write: true, LiftRefused: hostile, Reason: hostile,
 		}),
 		"open environment": environments.Show(environments.View{Environment: environments.Environment{Name: "dev"}, Write: true, Unused: true, Refused: hostile}),
 		"environment form": environments.Edit(environments.EditView{
@@ -132,10 +136,21 @@ func pages(ctx context.Context) map[string]templ.Component {
 			Values: url.Values{"rules": {"2"}, "rule.0.old": {"1"}, "rule.0.people": {hostile}, "rule.0.teams": {"t", "gone"}, "metrics": {"1"}, "cards": {"1"}, "scans": {"1"}, "checkss": {"1"}, "cels": {"1"}, "cel.0.expr": {hostile}, "freezes": {"1"}},
 			Errors: map[string]string{"rule.0.count": hostile},
 		}),
-		"environment JSON": environments.Edit(environments.EditView{Name: "dev", JSON: true, Text: hostile, People: []environments.Named{{ID: "p", Name: hostile}}}),
-		"teams":            teams.List(teams.ListView{Teams: []teams.Team{{ID: "t", Name: hostile, Members: []teams.Person{{ID: "p", Name: hostile}}}, {ID: "u", Name: "held", Named: "production"}}, People: []teams.Person{{ID: "p", Name: hostile}, {ID: "q", Name: hostile}}, Write: true, Name: hostile, Error: hostile}),
-		"no teams":         teams.List(teams.ListView{}),
-		"users":            users.List(users.ListView{Users: []users.User{{ID: "1", Name: hostile, Role: "admin", Self: true}, {ID: "2", Name: hostile, Role: "viewer", Disabled: true}}, PasswordFor: "2", PasswordErrors: map[string]string{"password": hostile}}),
+		"request for rules": promotions.Show(promotions.ShowView{
+			Number: 3, Kind: slot.Rules, Model: hostile, Environment: hostile, State: promotion.Approved, CanExecute: true, CanEdit: true, CanDecide: true, Author: hostile, Reason: "x",
+			Differences: []promotions.Difference{{Label: hostile, Gone: []string{hostile}, Come: []string{hostile, hostile}}, {Label: "b", Come: []string{"c"}}}, Before: hostile, After: "{}",
+			Gates: []promotions.Gate{{ID: "base", Kind: promotion.BaseGate, Verdict: promotion.Failed, Sentence: hostile}, {ID: "reviewers", Kind: promotion.ReviewersGate, Verdict: promotion.Passed}},
+			Notes: []promotions.Note{{By: hostile, Kind: "completed"}},
+		}),
+		"request for a team": promotions.Show(promotions.ShowView{
+			Number: 4, Kind: slot.Team, Model: hostile, Environment: hostile, State: promotion.InReview, Differences: []promotions.Difference{{Label: "b", Gone: []string{hostile}}},
+			Unmet: []promotion.Unmet{{Key: "gate", Args: []any{"base", domain.Word{Key: "verdict.failed", Text: "failed"}}}},
+		}),
+		"environment request": environments.Edit(environments.EditView{Name: hostile, Protected: true, Reason: hostile, JSON: true}),
+		"environment JSON":    environments.Edit(environments.EditView{Name: "dev", JSON: true, Text: hostile, People: []environments.Named{{ID: "p", Name: hostile}}}),
+		"teams":               teams.List(teams.ListView{Teams: []teams.Team{{ID: "t", Name: hostile, Members: []teams.Person{{ID: "p", Name: hostile}}}, {ID: "u", Name: "held", Named: "production", Asked: teams.Asked{Members: []string{"q"}, Reason: hostile, Error: hostile}}}, People: []teams.Person{{ID: "p", Name: hostile}, {ID: "q", Name: hostile}}, Write: true, Name: hostile, Error: hostile}),
+		"no teams":            teams.List(teams.ListView{}),
+		"users":               users.List(users.ListView{Users: []users.User{{ID: "1", Name: hostile, Role: "admin", Self: true}, {ID: "2", Name: hostile, Role: "viewer", Disabled: true}}, PasswordFor: "2", PasswordErrors: map[string]string{"password": hostile}}),
 		"home": home.Show(home.View{
 			Period: "7d", Tiles: []component.TileProps{{Label: "Runs", Value: "2", Meta: hostile, MetaTone: component.Danger, Trend: []float64{1, 2}}}, RunningMore: 2,
 			Running:     []home.Running{{ID: "r1", Name: hostile, Experiment: hostile, For: "2 h", Stale: true, Written: now}, {ID: "r2", Name: "b"}},

@@ -141,6 +141,8 @@ var sentences = map[string][]string{
 	"catalog.source_added": {"name"}, "catalog.source_changed": {"name"}, "catalog.source_removed": {"name"}, "catalog.source_asked": {"name"},
 	"catalog.use_case_added": {"name"}, "catalog.use_case_changed": {"name"}, "catalog.use_case_removed": {"name"}, "catalog.chosen": {"model", "use_case", "status"}, "catalog.unchosen": {"model", "use_case"},
 	"check.reported": {"name", "state"}, "slot.changed": {"environment", "from", "to", "cause"}, "bypass.used": {"number", "environment"},
+	"promotion.created_rules": {"number"}, "promotion.created_team": {"number"}, "promotion.completed_rules": {"number"},
+	"slot.changed_rules": {"environment", "to"}, "slot.changed_team": {"environment", "to"},
 }
 
 // sentence says what happened, where there are words for it, else the kind of the fact.

@@ -182,7 +182,7 @@ func (v EditView) dataClasses(ctx context.Context) component.SelectProps {
 }
 
 func (v EditView) crumbs(ctx context.Context) []layout.Crumb {
-	return []layout.Crumb{{Label: i18n.T(ctx, "nav.environments"), Path: "/environments"}, {Label: v.Name, Path: Path(v.Name)}, {Label: i18n.T(ctx, "env.edit")}}
+	return []layout.Crumb{{Label: i18n.T(ctx, "nav.environments"), Path: "/environments"}, {Label: v.Name, Path: Path(v.Name)}, {Label: v.title(ctx)}}
 }
 
 func (v EditView) tabs(ctx context.Context) []component.Tab {

@@ -2,10 +2,13 @@
 package environments
 
 import (
+	"context"
 	"net/url"
 	"time"
 
 	"github.com/slipway-ml/slipway/domain/promotion"
+	"github.com/slipway-ml/slipway/web/i18n"
+	"github.com/slipway-ml/slipway/web/page/promotions"
 )
 
 // ListView is the environments, in the order in which versions pass through them.
@@ -48,6 +51,7 @@ func called(names map[string]string, id string) string {
 //
 //	GET  /environments/:name
 //	POST /environments/:name/protect
+//	POST /environments/:name/unprotect   on, reason: a request
 //	POST /environments/:name/delete
 type View struct {
 	Environment
@@ -56,11 +60,16 @@ type View struct {
 	More      int64 // models that are live and not in Slots
 	Updated   time.Time
 	UpdatedBy string
-	Change    *Change // of its rules, the latest
-	Saved     bool    // the reader has just made it
+	Open      []promotions.Row // requests for other rules, or for teams that it decides about
+	Changes   []Change         // of its rules and its protection, the latest first
+	Saved     bool             // the reader has just made the latest
 	Write     bool
 	Unused    bool   // nothing was ever live in it
 	Refused   string // why it was not protected
+
+	On          string // the revision that the reader looks at
+	LiftRefused string // why lifting its protection was not requested
+	Reason      string // that was given for it
 }
 
 // Slot is what is live of one model.
@@ -74,11 +83,13 @@ type Slot struct {
 	By      string
 }
 
-// Change is one change of an environment's rules.
+// Change is one change of an environment.
 type Change struct {
 	By            string
 	At            time.Time
-	Before, After string // JSON
+	Act           string // protected, unprotected; "" for its rules
+	Before, After string // the rules, JSON
+	Promotion     int64  // number of the request, 0 for none
 	Line          string // path of its line in the audit log
 }
 
@@ -88,8 +99,12 @@ type Change struct {
 //	GET  /environments/:name/edit   as (json)
 //	POST /environments/:name/edit   on, and either policy (JSON) or
 //	     rules, requires…           counts of rows, and for each row N of a kind KIND.N.FIELD
+//	POST /environments/:name/changes   the same and reason: a request, where it is protected
 type EditView struct {
-	Name   string
+	Name      string
+	Protected bool // a change is a request
+	Reason    string
+
 	On     string // the revision that the reader looks at
 	JSON   bool
 	Text   string // of the policy, JSON
@@ -99,6 +114,20 @@ type EditView struct {
 	Others []string          // names of the other environments
 	Teams  []Named
 	People []Named // who may approve
+}
+
+func (v EditView) title(ctx context.Context) string {
+	if v.Protected {
+		return i18n.T(ctx, "env.request")
+	}
+	return i18n.T(ctx, "env.edit")
+}
+
+func (v EditView) action() string {
+	if v.Protected {
+		return Path(v.Name) + "/changes"
+	}
+	return Path(v.Name) + "/edit"
 }
 
 // Named is a person or a team.

@@ -69,6 +69,51 @@ func words(ctx context.Context, p promotion.Policy, k Known) (all []part) {
 	return all
 }
 
+// Difference is one kind of demand that differs between two policies, in words.
+type Difference struct {
+	Label      string
+	Gone, Come []string
+}
+
+// Differences are in what after differs from before.
+func Differences(ctx context.Context, before, after promotion.Policy, k Known) (all []Difference) {
+	were, are := words(ctx, before, k), words(ctx, after, k)
+	var labels []string
+	for _, p := range slices.Concat(were, are) {
+		if !slices.Contains(labels, p.label) {
+			labels = append(labels, p.label)
+		}
+	}
+	for _, label := range labels {
+		of := func(all []part) []said {
+			if i := slices.IndexFunc(all, func(p part) bool { return p.label == label }); i >= 0 {
+				return all[i].says
+			}
+			return nil
+		}
+		d := Difference{label, without(of(were), of(are)), without(of(are), of(were))}
+		if len(d.Gone)+len(d.Come) > 0 {
+			all = append(all, d)
+		}
+	}
+	return all
+}
+
+// without are those of all that are not among others.
+func without(all, others []said) (out []string) {
+	for _, s := range all {
+		if slices.Contains(others, s) {
+			continue
+		}
+		text := s.text
+		if s.id != "" {
+			text += " (" + s.id + ")"
+		}
+		out = append(out, text)
+	}
+	return out
+}
+
 func gateWords(ctx context.Context, g promotion.Gate, binds bool) string {
 	var says []string
 	say := func(key string, args ...any) { says = append(says, i18n.T(ctx, "env.gate."+key, args...)) }

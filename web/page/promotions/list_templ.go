@@ -193,7 +193,7 @@ func Rows(rows []Row) templ.Component {
 				return templ_7745c5c3_Err
 			}
 			var templ_7745c5c3_Var9 string
-			templ_7745c5c3_Var9, templ_7745c5c3_Err = templ.JoinStringErrs(i18n.T(ctx, "promotions.version"))
+			templ_7745c5c3_Var9, templ_7745c5c3_Err = templ.JoinStringErrs(i18n.T(ctx, "promotions.subject"))
 			if templ_7745c5c3_Err != nil {
 				return templ.Error{Err: templ_7745c5c3_Err, FileName: `page/promotions/list.templ`, Line: 41, Col: 56}
 			}
@@ -289,7 +289,7 @@ func Rows(rows []Row) templ.Component {
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
-				templ_7745c5c3_Err = component.DataCell(component.Cell{Text: r.Model + " v" + number(r.Version), Full: r.Model}).Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = component.DataCell(component.Cell{Text: about(ctx, r.Kind, r.Asset, r.Version), Full: r.Asset}).Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
@@ -310,7 +310,7 @@ func Rows(rows []Row) templ.Component {
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
-				templ_7745c5c3_Err = component.Status(tone, icon, i18n.T(ctx, "promotions.state."+string(r.State))).Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = component.Status(tone, icon, stated(ctx, r.Kind, r.State)).Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}

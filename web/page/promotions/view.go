@@ -11,11 +11,14 @@ package promotions
 
 import (
 	"context"
+	"fmt"
+	"net/url"
 	"strconv"
 	"time"
 
 	"github.com/slipway-ml/slipway/domain"
 	"github.com/slipway-ml/slipway/domain/promotion"
+	"github.com/slipway-ml/slipway/domain/slot"
 	"github.com/slipway-ml/slipway/web/component"
 	"github.com/slipway-ml/slipway/web/format"
 	"github.com/slipway-ml/slipway/web/i18n"
@@ -41,13 +44,50 @@ type ListView struct {
 // Row is one request in a list.
 type Row struct {
 	Number      int64
-	Model       string
+	Kind        slot.Kind
+	Asset       string // name of the model, the environment or the team
 	Version     int64
 	Environment string
 	State       promotion.State
 	Cause       string
 	Author      string
 	Updated     time.Time
+}
+
+// about is what a request is for.
+func about(ctx context.Context, k slot.Kind, asset string, version int64) string {
+	switch k {
+	case slot.Rules:
+		return i18n.T(ctx, "promotions.rules_of", asset)
+	case slot.Team:
+		return i18n.T(ctx, "promotions.team_of", asset)
+	default:
+		return asset + " v" + number(version)
+	}
+}
+
+// stated is a state in words: a version goes live, rules come into force.
+func stated(ctx context.Context, k slot.Kind, s promotion.State) string {
+	if k != slot.Model && (s == promotion.Completed || s == promotion.Executing) {
+		return i18n.T(ctx, "promotions.in_force."+string(s))
+	}
+	return i18n.T(ctx, "promotions.state."+string(s))
+}
+
+// did is what a line of the story says.
+func did(ctx context.Context, k slot.Kind, note string) string {
+	if k != slot.Model && (note == "completed" || note == "executing") {
+		return i18n.T(ctx, "promotions.note_rules."+note)
+	}
+	return i18n.T(ctx, "promotions.note."+note)
+}
+
+// gateName is what a gate is called: by its id, unless every request for rules has it.
+func gateName(ctx context.Context, kind promotion.GateKind, id string) string {
+	if kind == promotion.BaseGate || kind == promotion.ReviewersGate {
+		return i18n.T(ctx, "promotions.gate_name."+id)
+	}
+	return id
 }
 
 func (r Row) name() string { return "PR-" + strconv.FormatInt(r.Number, 10) }
@@ -113,7 +153,8 @@ type NewView struct {
 // ShowView is the page of one request.
 type ShowView struct {
 	Number      int64
-	Model       string
+	Kind        slot.Kind
+	Model       string // or the environment or the team, by its name
 	Version     int64
 	Environment string
 	Protected   bool
@@ -133,6 +174,9 @@ type ShowView struct {
 	Candidate   Side
 	Metrics     []Metric
 	Changes     []Change
+	Differences []Difference // of rules or teams
+	Before      string       // rules, JSON
+	After       string
 	Gates       []Gate
 	Rules       []Rule
 	Reviews     []Review
@@ -188,6 +232,12 @@ type Metric struct {
 // Change is something else in which the two differ.
 type Change struct{ What, Before, After string }
 
+// Difference is what goes and what comes in one part of the rules, or of who is in a team.
+type Difference struct {
+	Label      string
+	Gone, Come []string
+}
+
 // Gate is what one gate found.
 type Gate struct {
 	ID       string
@@ -237,11 +287,18 @@ type RollbackForm struct {
 
 func (v ShowView) name() string { return "PR-" + strconv.FormatInt(v.Number, 10) }
 func (v ShowView) path() string { return Path(v.Number) }
+func (v ShowView) environment() string {
+	return "/environments/" + url.PathEscape(v.Environment)
+}
+
 func (v ShowView) crumbs(ctx context.Context) []layout.Crumb {
 	return []layout.Crumb{{Label: i18n.T(ctx, "nav.promotions"), Path: "/promotions"}, {Label: v.name()}}
 }
 
 func (v ShowView) title(ctx context.Context) string {
+	if v.Kind != slot.Model {
+		return about(ctx, v.Kind, v.Model, v.Version)
+	}
 	return i18n.T(ctx, "promotions.title", v.Model, number(v.Version), v.Environment)
 }
 
@@ -327,7 +384,7 @@ func (v ShowView) versions() (out []component.Option) {
 func Short(digest string) string { return digest[:min(len(digest), 12)] }
 
 // sentence is a condition in the reader's language. A word among its arguments is one of a verdict or a state.
-func sentence(ctx context.Context, u promotion.Unmet) string {
+func sentence(ctx context.Context, kind slot.Kind, u promotion.Unmet) string {
 	args := make([]any, len(u.Args))
 	for i, a := range u.Args {
 		switch a := a.(type) {
@@ -344,6 +401,10 @@ func sentence(ctx context.Context, u promotion.Unmet) string {
 		default:
 			args[i] = a
 		}
+	}
+	if u.Key == "gate" && kind != slot.Model {
+		id := fmt.Sprint(args[0])
+		args[0] = gateName(ctx, promotion.GateKind(id), id)
 	}
 	return i18n.T(ctx, "promotions.in_the_way."+u.Key, args...)
 }
