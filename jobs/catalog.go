@@ -82,7 +82,7 @@ func catalogSync(db *storage.DB, sources catalogsource.Reader, log *slog.Logger)
 // trouble is err in words for people. What nobody foresaw is told without its details, which are in the log.
 func trouble(err error) catalog.Trouble {
 	if e := (*domain.Error)(nil); errors.As(err, &e) && e.Kind != domain.Internal {
-		return catalog.Trouble{Key: e.Key, Text: e.Msg, Args: e.Args}
+		return catalog.Trouble{Key: e.Key, Text: e.Msg, Args: e.Args, After: e.RetryAfter}
 	}
 	return catalog.Trouble{Key: "internal", Text: "something went wrong here; the log has the details"}
 }

@@ -149,14 +149,21 @@ func TestCatalogFollowsItsSources(t *testing.T) {
 			"too large":        text("{" + entry("acme/a", 8000, "1e308", "") + "}"),
 			"nothing":          text("{}"),
 			"an error":         func(w http.ResponseWriter) { http.Error(w, "no", http.StatusInternalServerError) },
-			"no leave":         func(w http.ResponseWriter) { http.Error(w, "no", http.StatusUnauthorized) },
-			"a wrong type":     text(`{"acme/a": {"litellm_provider": "acme", "max_input_tokens": "many"}}`),
-			"a long name":      text(fmt.Sprintf(`{"acme/%s": {"litellm_provider": "acme"}}`, string(make([]byte, 1<<20)))),
+			"too many questions": func(w http.ResponseWriter) {
+				w.Header().Set("Retry-After", "7200")
+				http.Error(w, "no", http.StatusTooManyRequests)
+			},
+			"no leave":     func(w http.ResponseWriter) { http.Error(w, "no", http.StatusUnauthorized) },
+			"a wrong type": text(`{"acme/a": {"litellm_provider": "acme", "max_input_tokens": "many"}}`),
+			"a long name":  text(fmt.Sprintf(`{"acme/%s": {"litellm_provider": "acme"}}`, string(make([]byte, 1<<20)))),
 		} {
 			at.set(say)
 			bad := look(t, db, s.ID)
 			if trouble, is := bad.Trouble(); !is || trouble.Text == "" || trouble.Key == "internal" || bad.SyncedAt == 0 || bad.Models != 2 {
 				t.Errorf("%s: %+v", name, bad)
+			}
+			if name == "too many questions" && bad.DueAt-bad.TriedAt < 7_200_000 {
+				t.Errorf("asked again %d ms after it wanted to be left alone", bad.DueAt-bad.TriedAt)
 			}
 			if after, _ := offeredNow(t, db).Row(catalog.Key{Provider: "acme", ID: "a"}); after.Input != a.Input || after.Gone {
 				t.Errorf("%s: what was known did not stay: %+v", name, after)

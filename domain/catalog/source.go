@@ -47,6 +47,8 @@ type Trouble struct {
 	Key  string `json:"key"`
 	Text string `json:"text"`
 	Args []any  `json:"args,omitempty"`
+
+	After time.Duration `json:"-"` // not to be asked again before
 }
 
 // Trouble is why the last look at s failed.
@@ -418,7 +420,8 @@ func Unchanged(ctx context.Context, tx Tx, g access.Grant, id string, revision i
 	return tx.SaveCatalogSource(ctx, s.good(took, now))
 }
 
-// Failed notes that a look at a source failed. What was known stays, and the next look comes later with each failure.
+// Failed notes that a look at a source failed. What was known stays, and the next look comes later with each failure, not before
+// the source wants it.
 func Failed(ctx context.Context, tx Tx, g access.Grant, id string, revision int64, why Trouble, took time.Duration, now time.Time) error {
 	s, err := looked(ctx, tx, g, id, revision)
 	if err != nil {
@@ -431,7 +434,7 @@ func Failed(ctx context.Context, tx Tx, g access.Grant, id string, revision int6
 	s.LastError, s.TriedAt, s.Took = string(text), now.UnixMilli(), took.Milliseconds()
 	s.Failures++
 	wait := min(time.Duration(s.Every)*time.Millisecond, 5*time.Minute<<min(s.Failures-1, 10), maxBackOff)
-	s.DueAt = now.Add(wait).UnixMilli()
+	s.DueAt = now.Add(max(wait, min(why.After, maxBackOff))).UnixMilli()
 	if err := tx.SaveCatalogSource(ctx, s); err != nil {
 		return err
 	}
