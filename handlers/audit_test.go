@@ -209,6 +209,14 @@ func TestEveryAuditedWriteLeavesALine(t *testing.T) {
 		must(form("/environments/" + e + "/protect"))
 		return e
 	}
+	kept := func() (id string) {
+		storagetest.Write(t, s.DB, access.SecretWrite, func(ctx context.Context, tx *storage.Tx, g access.Grant) error {
+			x, err := s.App.Secrets.Put(ctx, tx, g, storage.NewID(tx.Now()), name("k"), "planted-value", 0, tx.Now())
+			id = x.ID
+			return err
+		})
+		return id
+	}
 	user := func() access.User { return s.User(name("u"), access.Viewer) }
 	ofModel := func(path string) func() sent { // a form about a model or its first version, with all fields that such forms have
 		return func() sent {
@@ -388,6 +396,9 @@ func TestEveryAuditedWriteLeavesALine(t *testing.T) {
 		"POST /teams/:id/members":              func() sent { return form("/teams/"+team()+"/members", "user", user().ID) },
 		"POST /teams/:id/members/:user/remove": func() sent { return form("/teams/" + team() + "/members/" + user().ID + "/remove") },
 		"POST /teams/:id/delete":               func() sent { return form("/teams/" + team() + "/delete") },
+		"POST /secrets":                        func() sent { return form("/secrets", "name", name("k"), "value", "planted-value") },
+		"POST /secrets/:id":                    func() sent { return form("/secrets/"+kept(), "value", "planted-again") },
+		"POST /secrets/:id/delete":             func() sent { return form("/secrets/" + kept() + "/delete") },
 		"POST /catalog/sources":                func() sent { return form("/catalog/sources", sourceFields(name("s"))...) },
 		"POST /catalog/sources/:id": func() sent {
 			return form("/catalog/sources/"+source(), append(sourceFields(name("s")), "revision", "1")...)

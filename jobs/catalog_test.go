@@ -75,7 +75,7 @@ func addSource(t *testing.T, db *storage.DB, name, address string) (s catalog.So
 // look looks at a source and returns how it is then.
 func look(t *testing.T, db *storage.DB, id string) (s catalog.Source) {
 	t.Helper()
-	if err := catalogSync(db, reader(), slog.New(slog.DiscardHandler))(t.Context(), job.Job{Key: id}); err != nil {
+	if err := catalogSync(db, reader(), nil, slog.New(slog.DiscardHandler))(t.Context(), job.Job{Key: id}); err != nil {
 		t.Fatal(err)
 	}
 	storagetest.Read(t, db, access.CatalogRead, func(ctx context.Context, tx *storage.Tx, g access.Grant) (err error) {
@@ -246,7 +246,7 @@ func TestOneLookAtASourceAtATime(t *testing.T) {
 		})
 		log := slog.New(slog.DiscardHandler)
 		for range 2 { // as two processes would
-			r := Runner{DB: db, Works: []Work{{job.CatalogSync, catalogSync(db, reader(), log)}}, Log: log, Poll: 20 * time.Millisecond}
+			r := Runner{DB: db, Works: []Work{{job.CatalogSync, catalogSync(db, reader(), nil, log)}}, Log: log, Poll: 20 * time.Millisecond}
 			defer r.Start(t.Context())()
 		}
 		s := addSource(t, db, "slow", server.URL)

@@ -11,11 +11,12 @@ import (
 	"github.com/slipway-ml/slipway/domain/access"
 	"github.com/slipway-ml/slipway/domain/event"
 	"github.com/slipway-ml/slipway/domain/job"
+	"github.com/slipway-ml/slipway/domain/secret"
 	"github.com/slipway-ml/slipway/storage"
 )
 
 // Start begins the background work and returns what ends it and waits for it.
-func Start(ctx context.Context, db *storage.DB, blobs blob.Store, sources catalogsource.Reader, log *slog.Logger) (stop func()) {
+func Start(ctx context.Context, db *storage.DB, blobs blob.Store, sources catalogsource.Reader, box *secret.Box, log *slog.Logger) (stop func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	var running sync.WaitGroup
 	ended, ordered := make(chan string, 1024), make(chan struct{}, 1)
@@ -43,7 +44,7 @@ func Start(ctx context.Context, db *storage.DB, blobs blob.Store, sources catalo
 			log.ErrorContext(ctx, "the sources of the catalog were not looked at", "err", err)
 		}
 	})
-	r := Runner{DB: db, Works: works(db, blobs, sources, log), Log: log}
+	r := Runner{DB: db, Works: works(db, blobs, sources, box, log), Log: log}
 	stopRunner := r.Start(ctx)
 	return func() {
 		stopRunner()
@@ -53,12 +54,12 @@ func Start(ctx context.Context, db *storage.DB, blobs blob.Store, sources catalo
 }
 
 // works is who does what of job.Kinds.
-func works(db *storage.DB, blobs blob.Store, sources catalogsource.Reader, log *slog.Logger) []Work {
+func works(db *storage.DB, blobs blob.Store, sources catalogsource.Reader, box *secret.Box, log *slog.Logger) []Work {
 	return []Work{
 		{job.Sweep, sweep(db, blobs, log)},
 		{job.Scan, scanVersion(db, blobs, log)},
 		{job.Verify, verify(db, blobs, log)},
-		{job.CatalogSync, catalogSync(db, sources, log)},
+		{job.CatalogSync, catalogSync(db, sources, box, log)},
 		{job.CatalogDue, catalogDue(db)},
 	}
 }

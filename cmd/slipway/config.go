@@ -41,7 +41,7 @@ type settings map[string]string
 // names of the settings and whether the variable NAME_FILE may name a file that holds one.
 func knownSettings() map[string]bool {
 	known := map[string]bool{}
-	for _, of := range []any{place{}, serving{}, signing{}, remote{}} {
+	for _, of := range []any{place{}, serving{}, signing{}, keeping{}, remote{}} {
 		t := reflect.TypeOf(of)
 		for i := range t.NumField() {
 			name := t.Field(i).Tag.Get("name")

@@ -40,6 +40,7 @@ type cli struct {
 	Verify     verifyCmd     `cmd:"" help:"Check what is stored."`
 	Audit      auditCmd      `cmd:"" help:"Verify and export the audit log."`
 	Env        envCmd        `cmd:"" help:"List environments, and lift their protection."`
+	Secrets    secretsCmd    `cmd:"" help:"Keys of the secrets that the server uses to call others."`
 	User       userCmd       `cmd:"" help:"Make and manage accounts."`
 	Token      tokenCmd      `cmd:"" help:"Make API tokens."`
 	Config     configCmd     `cmd:"" help:"Show the configuration in force."`

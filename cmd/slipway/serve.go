@@ -22,6 +22,7 @@ import (
 	"github.com/slipway-ml/slipway/clients/catalogsource"
 	"github.com/slipway-ml/slipway/clients/httpx"
 	"github.com/slipway-ml/slipway/domain/access"
+	"github.com/slipway-ml/slipway/domain/secret"
 	"github.com/slipway-ml/slipway/handlers"
 	"github.com/slipway-ml/slipway/handlers/identity"
 	"github.com/slipway-ml/slipway/handlers/ops"
@@ -43,12 +44,14 @@ const (
 type serveCmd struct {
 	place
 	serving
+	keeping
 	Dev bool `help:"Development mode: show the style guide at /styleguide."`
 }
 
 // Run serves until the process is told to end, then lets running requests finish.
 func (c serveCmd) Run(ctx context.Context, s streams) error {
-	log := c.logger(s)
+	var box *secret.Box
+	log := slog.New(redacting{c.logger(s).Handler(), func() *secret.Box { return box }})
 	base, prefix, err := c.base()
 	if err != nil {
 		return err
@@ -88,8 +91,11 @@ func (c serveCmd) Run(ctx context.Context, s streams) error {
 	if err != nil {
 		return err
 	}
+	if box, err = c.box(ctx, c.Data, log); err != nil {
+		return err
+	}
 	door := identity.New(db, cookies, loopback && loopbackURL(base), strings.HasPrefix(base, "https:"), prefix)
-	app := &route.App{DB: db, Blobs: blobs, Sign: route.NewSigner(links), BaseURL: base, Prefix: prefix, Version: ops.Version(), Log: log, StaleAfter: c.StaleAfter, Dev: c.Dev}
+	app := &route.App{DB: db, Blobs: blobs, Secrets: box, Sign: route.NewSigner(links), BaseURL: base, Prefix: prefix, Version: ops.Version(), Log: log, StaleAfter: c.StaleAfter, Dev: c.Dev}
 
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", c.Addr)
 	if err != nil {
@@ -107,7 +113,7 @@ func (c serveCmd) Run(ctx context.Context, s streams) error {
 		return err
 	}
 	defer func() { _ = sources.Files.Close() }()
-	stopJobs := jobs.Start(context.WithoutCancel(ctx), db, blobs, sources, log)
+	stopJobs := jobs.Start(context.WithoutCancel(ctx), db, blobs, sources, box, log)
 	defer stopJobs()
 	log.InfoContext(ctx, "serving", "url", at, "engine", string(db.Engine()), "version", app.Version)
 	app.Stopping = ctx.Done()

@@ -77,6 +77,10 @@ var (
 	CatalogWrite     = Perm{Name: "catalog.write", Class: ClassWrite, Audited: true}     // use cases and their shortlists
 	CatalogConfigure = Perm{Name: "catalog.configure", Class: ClassAdmin, Audited: true} // sources
 
+	SecretRead  = Perm{Name: "secret.read", Class: ClassAdmin} // that there is one, never its value
+	SecretWrite = Perm{Name: "secret.write", Class: ClassAdmin, Audited: true}
+	SecretUse   = Perm{Name: "secret.use", Class: ClassAdmin} // no route has it: it is for the server's own calls
+
 	TrashPurge = Perm{Name: "trash.purge", Class: ClassAdmin, Audited: true} // delete for good what is in the trash
 
 	SessionOpen  = Perm{Name: "session.open", Class: ClassPublic, Audited: true, Server: true}  // sign in, set up

@@ -15,6 +15,7 @@ import (
 
 	"github.com/slipway-ml/slipway/clients/blob"
 	"github.com/slipway-ml/slipway/domain/access"
+	"github.com/slipway-ml/slipway/domain/secret"
 	"github.com/slipway-ml/slipway/handlers"
 	"github.com/slipway-ml/slipway/handlers/identity"
 	"github.com/slipway-ml/slipway/handlers/route"
@@ -67,8 +68,12 @@ func ServeOn(t testing.TB, db *storage.DB, loopback bool) *Server {
 	log := &Log{}
 	key := []byte(strings.Repeat("k", 32))
 	door := identity.New(db, key, loopback, false, "")
+	ring, err := secret.ParseKeyring([]byte(secret.NewKey()))
+	if err != nil {
+		t.Fatal(err)
+	}
 	app := &route.App{
-		DB: db, Blobs: blobs, Sign: route.NewSigner(key), Version: "test", StaleAfter: 6 * time.Hour,
+		DB: db, Blobs: blobs, Secrets: &secret.Box{Keys: func() (secret.Keyring, error) { return ring, nil }}, Sign: route.NewSigner(key), Version: "test", StaleAfter: 6 * time.Hour,
 		Log: slog.New(slog.NewJSONHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	}
 	srv := httptest.NewServer(handlers.New(app, door))

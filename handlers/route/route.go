@@ -15,6 +15,7 @@ import (
 	"github.com/slipway-ml/slipway/clients/blob"
 	"github.com/slipway-ml/slipway/domain"
 	"github.com/slipway-ml/slipway/domain/access"
+	"github.com/slipway-ml/slipway/domain/secret"
 	"github.com/slipway-ml/slipway/storage"
 )
 
@@ -66,9 +67,10 @@ func Mirror(table []Route, from, to string) []Route {
 type App struct {
 	DB      *storage.DB
 	Blobs   blob.Store
-	Sign    Signer // for links that carry their own permission
-	BaseURL string // "https://host/prefix", or "" where it is not known
-	Prefix  string // the path of BaseURL, without a final slash
+	Secrets *secret.Box // opens what the server calls others with
+	Sign    Signer      // for links that carry their own permission
+	BaseURL string      // "https://host/prefix", or "" where it is not known
+	Prefix  string      // the path of BaseURL, without a final slash
 	Version string
 	// StaleAfter is how long a running run may be silent before pages call it stale; 0 is for ever.
 	StaleAfter time.Duration

@@ -36,7 +36,7 @@ var auditPages = []route.Route{
 var Audited = []access.Perm{
 	access.ModelWrite, access.ModelDelete, access.ModelRevoke, access.ExperimentDelete, access.RunDelete, access.LoggedModelDelete, access.ArtifactDelete,
 	access.PromotionPropose, access.PromotionComment, access.PromotionReview, access.PromotionExecute, access.PromotionBreak, access.CheckReport, access.SlotRollback,
-	access.EnvironmentWrite, access.EnvironmentUnprotect, access.CatalogWrite, access.CatalogConfigure, access.TrashPurge, access.JobRetry, access.UserWrite, access.AccountWrite, access.SessionOpen, access.SessionClose,
+	access.EnvironmentWrite, access.EnvironmentUnprotect, access.CatalogWrite, access.CatalogConfigure, access.SecretWrite, access.TrashPurge, access.JobRetry, access.UserWrite, access.AccountWrite, access.SessionOpen, access.SessionClose,
 }
 
 // auditing is a question to the audit log.
@@ -225,6 +225,8 @@ func told(r *route.Request, f audit.Fact, names map[string]string) page.Told {
 			t.Name = text("to")
 		}
 		t.Path = registry.Path(t.Name)
+	case "secret":
+		t.Path = "/secrets"
 	case "catalog":
 		if strings.HasPrefix(did, "source") {
 			t.Path = "/catalog/sources"

@@ -35,6 +35,12 @@ func listSources(r *route.Request) error {
 func sourcesView(r *route.Request) (v page.SourcesView, err error) {
 	v.Admin = may(r, access.CatalogConfigure)
 	v.Form.Every = 24 * 60 * 60 * 1000
+	var keys map[string]string
+	if v.Admin {
+		if v.Secrets, keys, err = secretOptions(r); err != nil {
+			return v, err
+		}
+	}
 	g, err := more(r, access.CatalogRead)
 	if err != nil {
 		return v, err
@@ -42,7 +48,7 @@ func sourcesView(r *route.Request) (v page.SourcesView, err error) {
 	return v, r.DB.Read(r.Ctx(), g, func(tx *storage.Tx) error {
 		all, err := catalog.Sources(r.Ctx(), tx, g)
 		for _, s := range all {
-			line := page.SourceLine{Source: s}
+			line := page.SourceLine{Source: s, Key: keys[s.Secret]}
 			if t, failed := s.Trouble(); failed {
 				line.Problem = said(r.Ctx(), &domain.Error{Kind: domain.Unavailable, Key: t.Key, Msg: t.Text, Args: t.Args})
 			}

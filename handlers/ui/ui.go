@@ -30,7 +30,7 @@ type pages struct {
 func Table(door *identity.Door) []route.Route {
 	p := pages{door, &watchers{all: map[string]*watch{}}}
 	var out []route.Route
-	for _, t := range [][]route.Route{p.signing(), preferences, homePages, searchPages, experimentPages, aboutPages, runsPages, runPages, comparePages, seriesPages, modelPages, registryPages, versionPages, cardPages, trashPages, stylePages, p.account(), userPages, jobPages, auditPages, promotionPages, environmentPages, teamPages, apiPages, catalogPages, catalogSourcePages, shortlistPages} {
+	for _, t := range [][]route.Route{p.signing(), preferences, homePages, searchPages, experimentPages, aboutPages, runsPages, runPages, comparePages, seriesPages, modelPages, registryPages, versionPages, cardPages, trashPages, stylePages, p.account(), userPages, jobPages, auditPages, promotionPages, environmentPages, teamPages, apiPages, catalogPages, catalogSourcePages, shortlistPages, secretPages} {
 		out = append(out, t...)
 	}
 	return append(route.Around(out, p.framed), p.live()...)

@@ -159,7 +159,7 @@ type group struct {
 func navigation(s Shell) []group {
 	settings := []entry{{"account", "nav.account", "/account", "user", ""}}
 	if s.Admin {
-		settings = append(settings, entry{"users", "nav.users", "/users", "users", ""}, entry{"jobs", "nav.jobs", "/jobs", "clock", ""})
+		settings = append(settings, entry{"users", "nav.users", "/users", "users", ""}, entry{"secrets", "nav.secrets", "/secrets", "lock", ""}, entry{"jobs", "nav.jobs", "/jobs", "clock", ""})
 	}
 	settings = append(settings, entry{"api", "nav.api", "/api", "scroll-text", ""}, entry{"trash", "nav.trash", "/trash", "trash-2", ""})
 	return []group{

@@ -138,6 +138,7 @@ var sentences = map[string][]string{
 	"promotion.rejected": {"number"}, "promotion.expired": {"number"}, "promotion.superseded": {"number"}, "promotion.executing": {"number"},
 	"promotion.completed": {"number", "version"}, "promotion.failed": {"number"}, "promotion.waived": {"number"}, "promotion.broke_glass": {"number"},
 	"promotion.debt_closed": {"number"}, "promotion.commented": {"number"}, "review.added": {"number", "decision"}, "review.withdrawn": {"number"},
+	"secret.added": {"name"}, "secret.replaced": {"name", "version"}, "secret.removed": {"name"},
 	"catalog.source_added": {"name"}, "catalog.source_changed": {"name"}, "catalog.source_removed": {"name"}, "catalog.source_asked": {"name"},
 	"catalog.use_case_added": {"name"}, "catalog.use_case_changed": {"name"}, "catalog.use_case_removed": {"name"}, "catalog.chosen": {"model", "use_case", "status"}, "catalog.unchosen": {"model", "use_case"},
 	"check.reported": {"name", "state"}, "slot.changed": {"environment", "from", "to", "cause"}, "bypass.used": {"number", "environment"},

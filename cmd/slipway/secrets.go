@@ -1,0 +1,340 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/slipway-ml/slipway/domain/access"
+	"github.com/slipway-ml/slipway/domain/secret"
+	"github.com/slipway-ml/slipway/storage"
+)
+
+const secretsKeyFile = "secrets.key"
+
+// keeping is where the keys of the secrets are.
+type keeping struct {
+	SecretsKeyFile string `placeholder:"FILE" help:"Keys that open the secrets, shared by all processes; made in the data folder if not given. ($SLIPWAY_SECRETS_KEY_FILE)"`
+}
+
+// keyRing reads a key file again when it has changed.
+type keyRing struct {
+	file string
+
+	mu   sync.Mutex
+	seen os.FileInfo
+	ring secret.Keyring
+	err  error
+}
+
+// secretKeys finds the key file; the one in the data folder is made where there is none yet.
+func (k keeping) secretKeys(data string) (*keyRing, error) {
+	if k.SecretsKeyFile != "" {
+		return &keyRing{file: k.SecretsKeyFile}, nil
+	}
+	file := filepath.Join(data, secretsKeyFile)
+	if _, err := os.Stat(file); errors.Is(err, fs.ErrNotExist) {
+		if _, err := newFile(file, []byte(secret.NewKey()+"\n")); err != nil {
+			return nil, err
+		}
+	}
+	return &keyRing{file: file}, nil
+}
+
+// read is the keys as they are in the file now.
+func (k *keyRing) read() (secret.Keyring, error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	at, err := os.Stat(k.file)
+	if err != nil {
+		k.seen = nil
+		return secret.Keyring{}, err
+	}
+	if k.seen != nil && os.SameFile(k.seen, at) && k.seen.ModTime().Equal(at.ModTime()) && k.seen.Size() == at.Size() && k.seen.Mode() == at.Mode() {
+		return k.ring, k.err
+	}
+	k.seen = at
+	k.ring, k.err = readKeyFile(k.file, at)
+	return k.ring, k.err
+}
+
+// readKeyFile refuses a file that others may read.
+func readKeyFile(file string, at os.FileInfo) (secret.Keyring, error) {
+	if loose := at.Mode().Perm() & 0o077; loose != 0 {
+		return secret.Keyring{}, fmt.Errorf("%s may be read by others (mode %04o): chmod 600 it", file, at.Mode().Perm())
+	}
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return secret.Keyring{}, err
+	}
+	ring, err := secret.ParseKeyring(text)
+	if err != nil {
+		return ring, fmt.Errorf("%s: %w", file, err)
+	}
+	return ring, nil
+}
+
+// box is what opens secrets. Where the key file cannot be read the server starts all the same: pages open, and what needs a
+// secret fails and says so.
+func (k keeping) box(ctx context.Context, data string, log *slog.Logger) (*secret.Box, error) {
+	ring, err := k.secretKeys(data)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := ring.read(); err != nil {
+		log.ErrorContext(ctx, "the keys of the secrets cannot be read: no secret can be used", "error", err.Error())
+	}
+	return &secret.Box{Keys: ring.read}, nil
+}
+
+type secretsCmd struct {
+	List      secretsListCmd   `cmd:"" help:"List the secrets, without their values."`
+	RotateKey secretsRotateCmd `cmd:"" help:"Put a new key into the key file and wrap all secrets with it. The server may run."`
+	Rewrap    secretsRewrapCmd `cmd:"" help:"Wrap what other keys of the file still wrap with the current one."`
+	RetireKey secretsRetireCmd `cmd:"" help:"Take a key that wraps nothing any more out of the key file."`
+}
+
+// withSecrets runs fn with the database and the keys.
+func (p place) withSecrets(ctx context.Context, k keeping, fn func(*storage.DB, *keyRing) error) error {
+	db, err := p.open(ctx)
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	if err := db.UpToDate(ctx); err != nil {
+		return err
+	}
+	ring, err := k.secretKeys(p.Data)
+	if err != nil {
+		return err
+	}
+	return fn(db, ring)
+}
+
+// host is the grant of whoever runs the server, for p.
+func hostGrant(p access.Perm) (access.Grant, error) {
+	return access.Authorize(access.System("host"), p, access.DefaultWorkspace, access.Origin{})
+}
+
+type secretsListCmd struct {
+	place
+	keeping
+}
+
+// Run lists the secrets.
+func (c secretsListCmd) Run(ctx context.Context, s streams) error {
+	return c.withSecrets(ctx, c.keeping, func(db *storage.DB, ring *keyRing) error {
+		g, err := hostGrant(access.SecretRead)
+		if err != nil {
+			return err
+		}
+		keys, err := ring.read()
+		if err != nil {
+			return err
+		}
+		return db.Read(ctx, g, func(tx *storage.Tx) error {
+			all, err := secret.List(ctx, tx, g)
+			for _, x := range all {
+				state := "ok"
+				if !slices.Contains(keys.IDs(), x.KEK) {
+					state = "needs its value again"
+				}
+				fmt.Fprintf(s.out, "%s\tversion %d\tkey %s\t%s\n", x.Name, x.Version, x.KEK, state)
+			}
+			return err
+		})
+	})
+}
+
+type secretsRotateCmd struct {
+	place
+	keeping
+}
+
+// Run puts a new current key before the others, then wraps the secrets anew. If it is stopped in between, rewrap goes on.
+func (c secretsRotateCmd) Run(ctx context.Context, s streams) error {
+	return c.withSecrets(ctx, c.keeping, func(db *storage.DB, ring *keyRing) error {
+		if _, err := ring.read(); err != nil {
+			return err
+		}
+		text, err := os.ReadFile(ring.file)
+		if err != nil {
+			return err
+		}
+		if err := rewriteFile(ring.file, append([]byte(secret.NewKey()+"\n"), text...)); err != nil {
+			return err
+		}
+		keys, err := ring.read()
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(s.out, "%s is the current key in %s. Keep a copy of the file, apart from the database.\n", keys.Current(), ring.file)
+		return rewrap(ctx, s, db, ring)
+	})
+}
+
+type secretsRewrapCmd struct {
+	place
+	keeping
+}
+
+// Run wraps what is left.
+func (c secretsRewrapCmd) Run(ctx context.Context, s streams) error {
+	return c.withSecrets(ctx, c.keeping, func(db *storage.DB, ring *keyRing) error { return rewrap(ctx, s, db, ring) })
+}
+
+func rewrap(ctx context.Context, s streams, db *storage.DB, ring *keyRing) error {
+	const portion = 500
+	box := &secret.Box{Keys: ring.read}
+	g, err := hostGrant(access.SecretUse)
+	if err != nil {
+		return err
+	}
+	total, lost := 0, 0
+	for {
+		var done int
+		if err := db.Write(ctx, g, func(tx *storage.Tx) (err error) {
+			done, lost, err = box.Rewrap(ctx, tx, g, portion)
+			return err
+		}); err != nil {
+			return err
+		}
+		if total += done; done == 0 {
+			break
+		}
+	}
+	fmt.Fprintf(s.out, "%d values wrapped anew\n", total)
+	if lost > 0 {
+		return fmt.Errorf("%d values cannot be opened with the keys of this file: enter them again in the browser", lost)
+	}
+	return nil
+}
+
+type secretsRetireCmd struct {
+	place
+	keeping
+	ID string `arg:"" help:"The key, as list and rotate-key name it."`
+}
+
+// Run takes a key out of the file, unless it is the current one or wraps something.
+func (c secretsRetireCmd) Run(ctx context.Context, s streams) error {
+	return c.withSecrets(ctx, c.keeping, func(db *storage.DB, ring *keyRing) error {
+		keys, err := ring.read()
+		if err != nil {
+			return err
+		}
+		at := slices.Index(keys.IDs(), c.ID)
+		switch {
+		case at < 0:
+			return fmt.Errorf("there is no key %s in %s", c.ID, ring.file)
+		case at == 0:
+			return fmt.Errorf("%s is the current key: rotate-key makes another one first", c.ID)
+		}
+		g, err := hostGrant(access.SecretRead)
+		if err != nil {
+			return err
+		}
+		if err := db.Read(ctx, g, func(tx *storage.Tx) error {
+			if err := g.Need(access.SecretRead, g.Workspace()); err != nil {
+				return err
+			}
+			used, err := tx.KeysInUse(ctx)
+			if err == nil && slices.Contains(used, c.ID) {
+				err = fmt.Errorf("%s still wraps secrets: slipway secrets rewrap", c.ID)
+			}
+			return err
+		}); err != nil {
+			return err
+		}
+		text, err := os.ReadFile(ring.file)
+		if err != nil {
+			return err
+		}
+		var kept []string
+		n := 0
+		for line := range strings.Lines(string(text)) {
+			trimmed := bytes.TrimSpace([]byte(line))
+			if len(trimmed) > 0 && trimmed[0] != '#' {
+				if n++; n-1 == at {
+					continue
+				}
+			}
+			kept = append(kept, line)
+		}
+		if err := rewriteFile(ring.file, []byte(strings.Join(kept, ""))); err != nil {
+			return err
+		}
+		fmt.Fprintf(s.out, "%s is no longer in %s\n", c.ID, ring.file)
+		return nil
+	})
+}
+
+// rewriteFile puts another text in the place of a file, whole or not at all, for its owner alone.
+func rewriteFile(file string, text []byte) error {
+	tmp, err := os.CreateTemp(filepath.Dir(file), filepath.Base(file)+".*")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(tmp.Name())
+	_, err = tmp.Write(text)
+	if err = errors.Join(err, tmp.Sync(), tmp.Close()); err != nil {
+		return err
+	}
+	return os.Rename(tmp.Name(), file)
+}
+
+// redacting keeps values of secrets out of the log.
+type redacting struct {
+	slog.Handler
+
+	box func() *secret.Box
+}
+
+// Handle writes a record without what the box has opened.
+func (h redacting) Handle(ctx context.Context, r slog.Record) error {
+	box := h.box()
+	if box == nil {
+		return h.Handler.Handle(ctx, r)
+	}
+	out := slog.NewRecord(r.Time, r.Level, box.Redact(r.Message), r.PC)
+	r.Attrs(func(a slog.Attr) bool {
+		out.AddAttrs(redacted(box, a))
+		return true
+	})
+	return h.Handler.Handle(ctx, out)
+}
+
+func redacted(box *secret.Box, a slog.Attr) slog.Attr {
+	switch v := a.Value.Resolve(); v.Kind() {
+	case slog.KindString:
+		return slog.String(a.Key, box.Redact(v.String()))
+	case slog.KindGroup:
+		var all []any
+		for _, x := range v.Group() {
+			all = append(all, redacted(box, x))
+		}
+		return slog.Group(a.Key, all...)
+	case slog.KindAny:
+		return slog.String(a.Key, box.Redact(fmt.Sprint(v.Any())))
+	default:
+		return a
+	}
+}
+
+// WithAttrs keeps the redaction around a logger of the same kind.
+func (h redacting) WithAttrs(all []slog.Attr) slog.Handler {
+	return redacting{h.Handler.WithAttrs(all), h.box}
+}
+
+// WithGroup keeps the redaction around a logger of the same kind.
+func (h redacting) WithGroup(name string) slog.Handler {
+	return redacting{h.Handler.WithGroup(name), h.box}
+}
