@@ -69,7 +69,7 @@ func TestAudit(t *testing.T) {
 	}
 	file := export("audit.jsonl")
 	text, err := os.ReadFile(file)
-	if err != nil || strings.Contains(string(text), "ada") || strings.Count(string(text), "\n") != 3 {
+	if err != nil || strings.Contains(string(text), `"ada"`) || strings.Count(string(text), "\n") != 3 {
 		t.Errorf("exported %q %v", text, err)
 	}
 	offline := func(file string, more ...string) result {

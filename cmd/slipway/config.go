@@ -175,6 +175,7 @@ type configPrintCmd struct {
 	place
 	serving
 	signing
+	keeping
 	remote
 }
 
@@ -189,7 +190,7 @@ func (c configPrintCmd) Run(s streams) error {
 	return e.Encode(map[string]string{
 		"data": c.Data, "db": redact(c.DB), "config": c.Config, "addr": c.Addr, "base-url": c.BaseURL,
 		"session-key-file": c.SessionKeyFile, "audit-key-file": c.AuditKeyFile, "log-format": c.LogFormat, "log-level": c.LogLevel,
-		"stale-after": c.StaleAfter.String(), "server": c.Server, "token": token,
+		"stale-after": c.StaleAfter.String(), "outbound-allow": strings.Join(c.OutboundAllow, ","), "secrets-key-file": c.SecretsKeyFile, "server": c.Server, "token": token,
 	})
 }
 

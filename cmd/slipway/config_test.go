@@ -19,7 +19,7 @@ func printed(t *testing.T, r result) map[string]string {
 }
 
 var defaults = map[string]string{
-	"data": "./slipway-data", "db": "", "config": "", "addr": "127.0.0.1:5000", "base-url": "", "session-key-file": "", "audit-key-file": "", "log-format": "json", "log-level": "info", "stale-after": "6h0m0s",
+	"data": "./slipway-data", "db": "", "config": "", "addr": "127.0.0.1:5000", "base-url": "", "session-key-file": "", "audit-key-file": "", "log-format": "json", "log-level": "info", "stale-after": "6h0m0s", "outbound-allow": "", "secrets-key-file": "",
 	"server": "http://127.0.0.1:5000", "token": "",
 }
 
@@ -41,7 +41,7 @@ func TestConfigPrecedence(t *testing.T) {
 		"data": {"/file", "/env", "/flag"}, "db": {"postgres://file/x", "postgres://env/x", "postgres://flag/x"},
 		"addr": {"file:1", "env:2", "flag:3"}, "base-url": {"https://file", "https://env", "https://flag"},
 		"session-key-file": {"/file.key", "/env.key", "/flag.key"}, "audit-key-file": {"/file.audit", "/env.audit", "/flag.audit"}, "log-format": {"text", "json", "text"}, "log-level": {"debug", "warn", "error"},
-		"stale-after": {"1h0m0s", "2h0m0s", "0s"}, "server": {"http://file", "http://env", "http://flag"},
+		"stale-after": {"1h0m0s", "2h0m0s", "0s"}, "outbound-allow": {"10.0.0.0/8", "10.1.0.0/16,10.2.0.1", "192.168.1.1"}, "secrets-key-file": {"/file.keys", "/env.keys", "/flag.keys"}, "server": {"http://file", "http://env", "http://flag"},
 	}
 	all := map[string]string{}
 	for name, v := range values {

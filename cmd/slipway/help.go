@@ -36,6 +36,12 @@ var examples = map[string]string{
   slipway env unprotect production --reason "the review team was dissolved"`,
 	"env list":      `  slipway env list --data /var/lib/slipway`,
 	"env unprotect": `  slipway env unprotect production --reason "the review team was dissolved"`,
+	"secrets": `  slipway secrets list
+  slipway secrets rotate-key --data /var/lib/slipway`,
+	"secrets list":       `  slipway secrets list --data /var/lib/slipway`,
+	"secrets rotate-key": `  slipway secrets rotate-key --data /var/lib/slipway`,
+	"secrets rewrap":     `  slipway secrets rewrap --data /var/lib/slipway`,
+	"secrets retire-key": `  slipway secrets retire-key 4f0c2a9be1d37c58 --data /var/lib/slipway`,
 	"user": `  echo "$PASSWORD" | slipway user create ada --role admin --password-stdin
   slipway user list`,
 	"user create":  `  echo "$PASSWORD" | slipway user create ada --role editor --password-stdin`,
