@@ -148,6 +148,7 @@ func SourceByID(ctx context.Context, tx Tx, g access.Grant, p access.Perm, id st
 func (s Source) check() (Source, error) {
 	s.Name, s.Address = strings.TrimSpace(s.Name), strings.TrimSpace(s.Address)
 	kind, known := KindOf(s.Kind)
+	s.Address = cmp.Or(s.Address, kind.Address)
 	switch n := utf8.RuneCountInString(s.Name); {
 	case !known || s.Kind == Snapshot && s.CreatedAt != 0:
 		return s, domain.Fail(domain.Invalid, "catalog.kind", "unknown kind of source %q", domain.Short(strings.ToValidUTF8(string(s.Kind), "?")))

@@ -178,8 +178,8 @@
     }, Number(toast.dataset.lasts));
   };
 
-  // What a dialog shows only when it is opened is a template until then: elements that no page has to lay out.
-  document.addEventListener('beforetoggle', (event) => {
+  // What shows only when it is opened is a template until then: elements that no page has to lay out.
+  const unpack = (event) => {
     if (event.newState !== 'open') return;
     for (const late of $$('template[data-late]', event.target)) {
       const parts = [...late.content.children];
@@ -188,7 +188,9 @@
     }
     const keys = $('#keys-on', event.target);
     if (keys) keys.checked = !keysOff();
-  }, true);
+  };
+  document.addEventListener('beforetoggle', unpack, true); // a dialog
+  document.addEventListener('toggle', unpack, true); // details
 
   // An address may name a dialog of its page.
   const openNamed = () => {
