@@ -126,6 +126,14 @@ func showCatalogModel(r *route.Request) error {
 	if err != nil {
 		return err
 	}
+	v, err := catalogModelView(r, k)
+	if err != nil {
+		return err
+	}
+	return r.Render(http.StatusOK, page.Model(v))
+}
+
+func catalogModelView(r *route.Request, k catalog.Key) (page.ModelView, error) {
 	v := page.ModelView{CanWrite: may(r, access.CatalogWrite), Now: time.Now()}
 	if err := route.See(r, func(tx *storage.Tx) error {
 		o, err := readOffered(r, tx)
@@ -162,13 +170,10 @@ func showCatalogModel(r *route.Request) error {
 		v.Replacement = replacement(o.index, m)
 		return nil
 	}); err != nil {
-		return err
-	}
-	if err := usedBy(r, k, &v); err != nil {
-		return err
+		return v, err
 	}
 	v.Work = page.ParseWorkload(r.QueryParams())
-	return r.Render(http.StatusOK, page.Model(v))
+	return v, usedBy(r, k, &v)
 }
 
 // usedBy finds runs of ours that call a model, for who may see them.

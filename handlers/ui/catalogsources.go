@@ -164,16 +164,22 @@ func listUses(r *route.Request) error {
 	return r.Render(http.StatusOK, page.Uses(v))
 }
 
-// offeredNow is readOffered under the permission to read, for a page that follows an act.
-func offeredNow(r *route.Request) (o offered, names map[string]string, err error) {
+// asReader is r under the permission to read, for a page that follows an act.
+func asReader(r *route.Request) (*route.Request, error) {
 	g, err := more(r, access.CatalogRead)
+	reader := *r
+	reader.Grant = g
+	return &reader, err
+}
+
+// offeredNow is what the catalog has for a page, and the names of those who chose.
+func offeredNow(r *route.Request) (o offered, names map[string]string, err error) {
+	reader, err := asReader(r)
 	if err != nil {
 		return o, nil, err
 	}
-	reader := *r
-	reader.Grant = g
-	return o, names, r.DB.Read(r.Ctx(), g, func(tx *storage.Tx) error {
-		if o, err = readOffered(&reader, tx); err != nil {
+	return o, names, route.See(reader, func(tx *storage.Tx) error {
+		if o, err = readOffered(reader, tx); err != nil {
 			return err
 		}
 		var ids []string
@@ -297,11 +303,37 @@ func choose(r *route.Request) error {
 	u, err := route.Write(r, func(tx *storage.Tx) (catalog.UseCase, error) {
 		return catalog.Choose(r.Ctx(), tx, r.Grant, form(r, "use"), k, form(r, "status"), form(r, "reason"), tx.Now())
 	})
+	if err == nil {
+		flash(r, "catalog.chosen", u.Name)
+		return see(r, local(r, form(r, "next")))
+	}
+	text, ok := words(r.Ctx(), err)
+	if !ok {
+		return err
+	}
+	return choiceAgain(r, page.ChoiceForm{Choice: catalog.Choice{UseCase: form(r, "use"), Key: k, Status: form(r, "status"), Reason: form(r, "reason")}, Error: text})
+}
+
+// choiceAgain shows the page that a choice was made on again, with what was typed and what is wrong with it.
+func choiceAgain(r *route.Request, typed page.ChoiceForm) error {
+	if form(r, "next") == page.UsePath(typed.UseCase) {
+		v, err := useView(r, typed.UseCase)
+		if err != nil {
+			return err
+		}
+		v.Typed = typed
+		return r.Render(http.StatusBadRequest, page.Use(v))
+	}
+	reader, err := asReader(r)
 	if err != nil {
 		return err
 	}
-	flash(r, "catalog.chosen", u.Name)
-	return see(r, local(r, form(r, "next")))
+	v, err := catalogModelView(reader, typed.Key)
+	if err != nil {
+		return err
+	}
+	v.Typed = typed
+	return r.Render(http.StatusBadRequest, page.Model(v))
 }
 
 func unchoose(r *route.Request) error {

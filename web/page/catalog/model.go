@@ -29,8 +29,24 @@ type ModelView struct {
 	Replacement catalog.Key
 	Runs        []catalog.Caller // of ours that call it
 	Work        Work
+	Typed       ChoiceForm
 	CanWrite    bool
 	Now         time.Time
+}
+
+// ChoiceForm is a choice as somebody typed it, and what is wrong with it.
+type ChoiceForm struct {
+	catalog.Choice
+
+	Error string
+}
+
+// formOf is the form of c: as it is or, after an error, as it was typed.
+func (f ChoiceForm) formOf(c catalog.Choice) ChoiceForm {
+	if f.Error != "" && f.Key == c.Key {
+		return f
+	}
+	return ChoiceForm{Choice: c}
 }
 
 // Work is the workload as the reader typed it.
@@ -454,9 +470,9 @@ func statuses(ctx context.Context, chosen string) (out []component.Option) {
 	return out
 }
 
-func uses(all []catalog.UseCase) (out []component.Option) {
+func uses(all []catalog.UseCase, chosen string) (out []component.Option) {
 	for _, u := range all {
-		out = append(out, component.Option{Value: u.ID, Label: u.Name})
+		out = append(out, component.Option{Value: u.ID, Label: u.Name, Selected: u.ID == chosen})
 	}
 	return out
 }

@@ -1400,11 +1400,11 @@ func choose(v ModelView) templ.Component {
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
-				templ_7745c5c3_Err = component.Select(component.SelectProps{Name: "use", Label: i18n.T(ctx, "catalog.use"), Options: uses(v.Uses)}).Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = component.Select(component.SelectProps{Name: "use", Label: i18n.T(ctx, "catalog.use"), Options: uses(v.Uses, v.Typed.UseCase)}).Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
-				templ_7745c5c3_Err = choiceFields(catalog.Choice{Status: catalog.Candidate}, "choose").Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = choiceFields(v.Typed.formOf(catalog.Choice{Key: v.Model.Key, Status: catalog.Candidate}), "choose").Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
@@ -1427,7 +1427,7 @@ func choose(v ModelView) templ.Component {
 			}
 			return nil
 		})
-		templ_7745c5c3_Err = component.Dialog("choose", i18n.T(ctx, "catalog.choose"), false).Render(templ.WithChildren(ctx, templ_7745c5c3_Var70), templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = component.Dialog("choose", i18n.T(ctx, "catalog.choose"), v.Typed.Error != "").Render(templ.WithChildren(ctx, templ_7745c5c3_Var70), templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -1436,7 +1436,7 @@ func choose(v ModelView) templ.Component {
 }
 
 // choiceFields say how far the choice of a model is, and why.
-func choiceFields(c catalog.Choice, id string) templ.Component {
+func choiceFields(c ChoiceForm, id string) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
 		if templ_7745c5c3_CtxErr := ctx.Err(); templ_7745c5c3_CtxErr != nil {
@@ -1461,7 +1461,7 @@ func choiceFields(c catalog.Choice, id string) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = component.Field(component.FieldProps{Name: "reason", ID: id + "-reason", Label: i18n.T(ctx, "catalog.reason"), Help: i18n.T(ctx, "catalog.reason_help"), Value: c.Reason, Rows: 3}).Render(ctx, templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = component.Field(component.FieldProps{Name: "reason", ID: id + "-reason", Label: i18n.T(ctx, "catalog.reason"), Help: i18n.T(ctx, "catalog.reason_help"), Value: c.Reason, Error: c.Error, Rows: 3}).Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -1946,7 +1946,7 @@ func Changes(v ChangesView) templ.Component {
 					return templ_7745c5c3_Err
 				}
 			}
-			templ_7745c5c3_Err = component.Segments(i18n.T(ctx, "catalog.change"), v.kinds(ctx)).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = component.Tabs(i18n.T(ctx, "catalog.change"), v.kinds(ctx)).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
