@@ -1,4 +1,5 @@
-// Package crash_test kills the real server while clients log to it and looks at what it remembers.
+// Package crash_test kills the real server while clients log to it and looks at what it remembers, and sets two of them
+// against each other.
 package crash_test
 
 import (
