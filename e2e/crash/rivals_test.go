@@ -239,7 +239,7 @@ func slipway(t *testing.T, binary, in string, args ...string) (string, error) {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), binary, args...)
 	var out bytes.Buffer
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = strings.NewReader(in), &out, &out
+	cmd.Env, cmd.Stdin, cmd.Stdout, cmd.Stderr = environ(), strings.NewReader(in), &out, &out
 	err := cmd.Run()
 	return out.String(), err
 }
