@@ -14,7 +14,7 @@ import (
 )
 
 // Start begins the background work and returns what ends it and waits for it.
-func Start(ctx context.Context, db *storage.DB, blobs blob.Store, log *slog.Logger) (stop func()) {
+func Start(ctx context.Context, db *storage.DB, blobs blob.Store, signed Checkpoints, log *slog.Logger) (stop func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	var running sync.WaitGroup
 	ended, ordered := make(chan string, 1024), make(chan struct{}, 1)
@@ -37,7 +37,7 @@ func Start(ctx context.Context, db *storage.DB, blobs blob.Store, log *slog.Logg
 	running.Go(func() { compact(ctx, db, ended, log) })
 	running.Go(func() { promotions(ctx, db, log) })
 	running.Go(func() { purge(ctx, db, blobs, ordered, log) })
-	r := Runner{DB: db, Works: works(db, blobs, log), Log: log}
+	r := Runner{DB: db, Works: works(db, blobs, signed, log), Log: log}
 	stopRunner := r.Start(ctx)
 	return func() {
 		stopRunner()
@@ -47,11 +47,12 @@ func Start(ctx context.Context, db *storage.DB, blobs blob.Store, log *slog.Logg
 }
 
 // works is who does what of job.Kinds.
-func works(db *storage.DB, blobs blob.Store, log *slog.Logger) []Work {
+func works(db *storage.DB, blobs blob.Store, signed Checkpoints, log *slog.Logger) []Work {
 	return []Work{
 		{job.Sweep, sweep(db, blobs, log)},
 		{job.Scan, scanVersion(db, blobs, log)},
 		{job.Verify, verify(db, blobs, log)},
+		{job.Checkpoint, checkpoint(db, signed, log)},
 	}
 }
 

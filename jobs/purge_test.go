@@ -42,7 +42,7 @@ func TestPurgeFreesBytes(t *testing.T) {
 			_, err := tracking.PurgeThings(ctx, tx, g, []tracking.TrashKey{{Kind: tracking.TrashRun, ID: run.ID}}, tx.Now())
 			return err
 		})
-		stop := Start(t.Context(), db, blobs, slog.New(slog.DiscardHandler))
+		stop := Start(t.Context(), db, blobs, Checkpoints{}, slog.New(slog.DiscardHandler))
 		defer stop()
 		there := func(d string) bool {
 			f, err := blobs.Open(t.Context(), d)

@@ -372,7 +372,7 @@ func share(t *testing.T, dbs ...*storage.DB) {
 // Who orders a job goes by job.Kinds: a kind that nobody does would wait forever.
 func TestEveryKindHasAHandler(t *testing.T) {
 	var handled []job.Kind
-	for _, w := range works(nil, nil, nil) {
+	for _, w := range works(nil, nil, Checkpoints{}, nil) {
 		handled = append(handled, w.Kind)
 	}
 	if d := cmp.Diff(job.Kinds, handled); d != "" {

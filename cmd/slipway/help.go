@@ -25,9 +25,10 @@ var examples = map[string]string{
 	"backup":        `  slipway backup --data /var/lib/slipway slipway-$(date +%F).db`,
 	"verify":        `  slipway verify models --data /var/lib/slipway`,
 	"verify models": `  slipway verify models --data /var/lib/slipway`,
-	"audit": `  slipway audit verify --checkpoint yesterday.checkpoint
+	"audit": `  slipway audit verify
   slipway audit export > audit.jsonl`,
-	"audit verify": `  slipway audit verify --checkpoint yesterday.checkpoint
+	"audit verify": `  slipway audit verify                              against the newest checkpoint that the server signed
+  slipway audit verify --checkpoint yesterday.checkpoint
   slipway audit verify --from audit.jsonl --checkpoint yesterday.checkpoint --audit-key-file audit.pub`,
 	"audit export":     `  slipway audit export --chain workspace/default --format csv --texts > audit.csv`,
 	"audit checkpoint": `  slipway audit checkpoint --out $(date +%F).checkpoint`,

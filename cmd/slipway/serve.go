@@ -39,6 +39,8 @@ const (
 type serveCmd struct {
 	place
 	serving
+	signing
+	checkpoints
 	Dev bool `help:"Development mode: show the style guide at /styleguide."`
 }
 
@@ -76,6 +78,10 @@ func (c serveCmd) Run(ctx context.Context, s streams) error {
 	if err != nil {
 		return err
 	}
+	signed, err := c.signed(c.place, c.signing)
+	if err != nil {
+		return err
+	}
 	cookies, err := hkdf.Key(sha256.New, key, nil, "session cookies", keySize)
 	if err != nil {
 		return err
@@ -98,7 +104,7 @@ func (c serveCmd) Run(ctx context.Context, s streams) error {
 	if err := announce(ctx, s, db, door, at, loopback && loopbackURL(base)); err != nil {
 		return err
 	}
-	stopJobs := jobs.Start(context.WithoutCancel(ctx), db, blobs, log)
+	stopJobs := jobs.Start(context.WithoutCancel(ctx), db, blobs, signed, log)
 	defer stopJobs()
 	log.InfoContext(ctx, "serving", "url", at, "engine", string(db.Engine()), "version", app.Version)
 	app.Stopping = ctx.Done()

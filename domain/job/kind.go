@@ -22,8 +22,11 @@ var (
 	Verify = Kind{Name: "verify", Attempts: 3, First: time.Minute, Longest: time.Hour, Timeout: 12 * time.Hour, Every: 24 * time.Hour}
 )
 
+// Checkpoint signs how the chains of the audit log end.
+var Checkpoint = Kind{Name: "checkpoint", Attempts: 5, First: time.Minute, Longest: 10 * time.Minute, Timeout: time.Minute, Every: time.Hour}
+
 // Kinds lists every kind of work.
-var Kinds = []Kind{Sweep, Scan, Verify}
+var Kinds = []Kind{Sweep, Scan, Verify, Checkpoint}
 
 // KindOf finds a kind by its name. One that is not listed, of another version of the program, is treated as most are.
 func KindOf(name string) Kind {
