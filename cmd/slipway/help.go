@@ -20,6 +20,7 @@ var examples = map[string]string{
 	"approve":       `  slipway approve PR-12 --comment "The errors on the holdout are what we expected"`,
 	"execute":       `  slipway execute PR-12`,
 	"rollback":      `  slipway rollback churn production --reason "Errors doubled" --to 6`,
+	"close-debt":    `  slipway close-debt PR-12 --comment "Looked at INC-482 with the team: it was right to do"`,
 	"check":         `  SLIPWAY_TOKEN=slw_… slipway check $DIGEST load-test success --url $RUN_URL`,
 	"migrate":       `  slipway migrate --data /var/lib/slipway`,
 	"backup":        `  slipway backup --data /var/lib/slipway slipway-$(date +%F).db`,
