@@ -330,6 +330,19 @@ func TestEveryOperation(t *testing.T) {
 		t.Errorf("%v", got)
 	}
 
+	if got := o.ok("vic", "GET", glass, "")["debt"].(map[string]any); got["due_at"] == nil || got["closed_at"] != nil {
+		t.Errorf("owed: %v", got)
+	}
+	o.no("glass", "POST", glass+"/debt", `{"comment":"fine"}`, 403, "promotion.own_debt")
+	o.no("rita", "POST", glass+"/debt", `{}`, 400, "promotion.text_empty")
+	o.no("rita", "POST", at+"/debt", `{"comment":"fine"}`, 404, "promotion.no_debt")
+	o.no("ed", "POST", glass+"/debt", `{"comment":"fine"}`, 403, "access.denied")
+	o.ok("rita", "POST", glass+"/debt", `{"comment":"it was right"}`)
+	o.no("rita", "POST", glass+"/debt", `{"comment":"again"}`, 409, "promotion.debt_closed")
+	if got := o.ok("vic", "GET", glass, "")["debt"].(map[string]any); got["comment"] != "it was right" || got["closed_by"].(map[string]any)["name"] != "rita" {
+		t.Errorf("paid: %v", got)
+	}
+
 	all := o.ok("vic", "GET", "promotions?limit=2&model=churn&environment=production", "")
 	rest := o.ok("vic", "GET", "promotions?limit=200&cursor="+all["next_cursor"].(string), "")
 	if len(all["promotions"].([]any)) != 2 || len(rest["promotions"].([]any)) != 3 || rest["next_cursor"] != nil {
@@ -565,6 +578,11 @@ func officeActs(t *testing.T, s *handlertest.Server) map[string]func() sent {
 		},
 		"POST " + one + "/break-glass": func() sent {
 			return as("glass", asked()+"/break-glass", `{"incident":"INC-1","reason":"nothing answers since noon","confirm":"churn/production"}`)
+		},
+		"POST " + one + "/debt": func() sent {
+			at := asked()
+			o.ok("glass", "POST", at+"/break-glass", `{"incident":"INC-1","reason":"nothing answers since noon","confirm":"churn/production"}`)
+			return as("rita", at+"/debt", `{"comment":"it was right"}`)
 		},
 		"POST " + v1 + "checks": func() sent { return as("ada", "checks", `{"digest":"d","name":"load-test","state":"success"}`) },
 		"POST " + v1 + "slots/:environment/:model/rollback": func() sent {

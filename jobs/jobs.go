@@ -15,8 +15,19 @@ import (
 	"github.com/slipway-ml/slipway/storage"
 )
 
+// With is what the background work is done with.
+type With struct {
+	DB      *storage.DB
+	Blobs   blob.Store
+	Sources catalogsource.Reader
+	Secrets *secret.Box
+	Signed  Checkpoints
+	Log     *slog.Logger
+}
+
 // Start begins the background work and returns what ends it and waits for it.
-func Start(ctx context.Context, db *storage.DB, blobs blob.Store, sources catalogsource.Reader, box *secret.Box, log *slog.Logger) (stop func()) {
+func Start(ctx context.Context, with With) (stop func()) {
+	db, blobs, log := with.DB, with.Blobs, with.Log
 	ctx, cancel := context.WithCancel(ctx)
 	var running sync.WaitGroup
 	ended, ordered := make(chan string, 1024), make(chan struct{}, 1)
@@ -44,7 +55,7 @@ func Start(ctx context.Context, db *storage.DB, blobs blob.Store, sources catalo
 			log.ErrorContext(ctx, "the sources of the catalog were not looked at", "err", err)
 		}
 	})
-	r := Runner{DB: db, Works: works(db, blobs, sources, box, log), Log: log}
+	r := Runner{DB: db, Works: works(with), Log: log}
 	stopRunner := r.Start(ctx)
 	return func() {
 		stopRunner()
@@ -54,13 +65,15 @@ func Start(ctx context.Context, db *storage.DB, blobs blob.Store, sources catalo
 }
 
 // works is who does what of job.Kinds.
-func works(db *storage.DB, blobs blob.Store, sources catalogsource.Reader, box *secret.Box, log *slog.Logger) []Work {
+func works(with With) []Work {
+	db, blobs, log := with.DB, with.Blobs, with.Log
 	return []Work{
 		{job.Sweep, sweep(db, blobs, log)},
 		{job.Scan, scanVersion(db, blobs, log)},
 		{job.Verify, verify(db, blobs, log)},
-		{job.CatalogSync, catalogSync(db, sources, box, log)},
+		{job.CatalogSync, catalogSync(db, with.Sources, with.Secrets, log)},
 		{job.CatalogDue, catalogDue(db)},
+		{job.Checkpoint, checkpoint(db, with.Signed, log)},
 	}
 }
 

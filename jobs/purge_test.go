@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"github.com/slipway-ml/slipway/clients/blob"
-	"github.com/slipway-ml/slipway/clients/catalogsource"
 	"github.com/slipway-ml/slipway/domain"
 	"github.com/slipway-ml/slipway/domain/access"
 	"github.com/slipway-ml/slipway/domain/tracking"
@@ -43,7 +42,7 @@ func TestPurgeFreesBytes(t *testing.T) {
 			_, err := tracking.PurgeThings(ctx, tx, g, []tracking.TrashKey{{Kind: tracking.TrashRun, ID: run.ID}}, tx.Now())
 			return err
 		})
-		stop := Start(t.Context(), db, blobs, catalogsource.Reader{}, nil, slog.New(slog.DiscardHandler))
+		stop := Start(t.Context(), With{DB: db, Blobs: blobs, Log: slog.New(slog.DiscardHandler)})
 		defer stop()
 		there := func(d string) bool {
 			f, err := blobs.Open(t.Context(), d)

@@ -11,7 +11,6 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/slipway-ml/slipway/clients/catalogsource"
 	"github.com/slipway-ml/slipway/domain/job"
 	"github.com/slipway-ml/slipway/storage"
 	"github.com/slipway-ml/slipway/storage/storagetest"
@@ -373,7 +372,7 @@ func share(t *testing.T, dbs ...*storage.DB) {
 // Who orders a job goes by job.Kinds: a kind that nobody does would wait forever.
 func TestEveryKindHasAHandler(t *testing.T) {
 	var handled []job.Kind
-	for _, w := range works(nil, nil, catalogsource.Reader{}, nil, nil) {
+	for _, w := range works(With{}) {
 		handled = append(handled, w.Kind)
 	}
 	if d := cmp.Diff(job.Kinds, handled); d != "" {

@@ -168,6 +168,15 @@ type Gate struct {
 	Message string `json:"message"`
 }
 
+// Debt is what an emergency release leaves: somebody else looks at it.
+type Debt struct {
+	OpenedAt string `json:"opened_at"`
+	DueAt    string `json:"due_at"`
+	ClosedAt string `json:"closed_at,omitempty"`
+	ClosedBy *Actor `json:"closed_by,omitempty"`
+	Comment  string `json:"comment,omitempty"`
+}
+
 // Promotion is a request to make a version live.
 type Promotion struct {
 	Number      int64   `json:"number"`
@@ -187,6 +196,7 @@ type Promotion struct {
 	URL         string  `json:"url"`
 	Gates       []Gate  `json:"gates,omitempty"`
 	Unmet       []Unmet `json:"unmet,omitempty"`
+	Debt        *Debt   `json:"debt,omitempty"`
 }
 
 // Check is what an outside system says of a version.
@@ -253,6 +263,11 @@ func (c *Client) Approve(ctx context.Context, seen Promotion, comment string) (p
 // Execute carries a promotion out.
 func (c *Client) Execute(ctx context.Context, number int64) (p Promotion, err error) {
 	return p, c.do(ctx, http.MethodPost, promotion(number, "/execute"), nil, &p)
+}
+
+// CloseDebt says that the caller has looked at what was done in an emergency.
+func (c *Client) CloseDebt(ctx context.Context, number int64, comment string) (d Debt, err error) {
+	return d, c.do(ctx, http.MethodPost, promotion(number, "/debt"), map[string]any{"comment": comment}, &d)
 }
 
 func promotion(number int64, act string) string {

@@ -13,6 +13,7 @@ import (
 	"github.com/slipway-ml/slipway/domain/access"
 	"github.com/slipway-ml/slipway/domain/audit"
 	"github.com/slipway-ml/slipway/handlers/download"
+	"github.com/slipway-ml/slipway/jobs"
 	"github.com/slipway-ml/slipway/storage"
 )
 
@@ -26,6 +27,35 @@ type auditCmd struct {
 // signing is which key signs checkpoints of the audit log.
 type signing struct {
 	AuditKeyFile string `placeholder:"FILE" help:"Key that signs checkpoints of the audit log, or the public one to verify; made in the data folder if not given. ($SLIPWAY_AUDIT_KEY_FILE)"`
+}
+
+// checkpoints is where the server keeps checkpoints of the audit log.
+type checkpoints struct {
+	AuditCheckpoints string `placeholder:"DIR" help:"Folder of the checkpoints of the audit log that the server signs each hour, or off; checkpoints in the data folder if not given. ($SLIPWAY_AUDIT_CHECKPOINTS)"`
+}
+
+const noCheckpoints = "off"
+
+// dir is the folder, "" for none.
+func (c checkpoints) dir(p place) string {
+	switch c.AuditCheckpoints {
+	case "":
+		return filepath.Join(p.Data, "checkpoints")
+	case noCheckpoints:
+		return ""
+	}
+	return c.AuditCheckpoints
+}
+
+// signed is the folder with the key, for the server.
+func (c checkpoints) signed(p place, s signing) (out jobs.Checkpoints, err error) {
+	if out.Dir = c.dir(p); out.Dir == "" {
+		return out, nil
+	}
+	if out.Key, err = p.auditKey(s.AuditKeyFile, true); err == nil && !out.Key.Signs() {
+		err = fmt.Errorf("--audit-key-file %s is a public key, which signs nothing: give the private one, or --audit-checkpoints %s", s.AuditKeyFile, noCheckpoints)
+	}
+	return out, err
 }
 
 const auditKeyFile = "audit.key"
@@ -76,7 +106,8 @@ func (p place) readAudit(ctx context.Context, fn func(*storage.Tx, access.Grant)
 type auditVerifyCmd struct {
 	place
 	signing
-	Checkpoint string `placeholder:"FILE" help:"Checkpoint that the chains must go through, as slipway audit checkpoint printed it."`
+	checkpoints
+	Checkpoint string `placeholder:"FILE" help:"Checkpoint that the chains must go through, as slipway audit checkpoint printed it; for the database the newest that the server signed if not given."`
 	From       string `placeholder:"FILE" help:"Verify this export (JSONL) instead of the database; - is standard input."`
 }
 
@@ -102,11 +133,19 @@ func (c auditVerifyCmd) Run(ctx context.Context, s streams) error {
 	return nil
 }
 
-func (c auditVerifyCmd) seen() ([]audit.Head, error) {
-	if c.Checkpoint == "" {
+// seen is what a checkpoint saw: the one that was named or, for the database, the newest that the server signed. An export
+// may be older than that, or of one chain.
+func (c auditVerifyCmd) seen() (heads []audit.Head, err error) {
+	file := c.Checkpoint
+	if dir := c.dir(c.place); file == "" && c.From == "" && dir != "" {
+		if file, err = jobs.NewestCheckpoint(dir); err != nil {
+			return nil, err
+		}
+	}
+	if file == "" {
 		return nil, nil
 	}
-	file, err := os.ReadFile(c.Checkpoint)
+	text, err := os.ReadFile(file)
 	if err != nil {
 		return nil, err
 	}
@@ -114,7 +153,10 @@ func (c auditVerifyCmd) seen() ([]audit.Head, error) {
 	if err != nil {
 		return nil, err
 	}
-	return key.Checkpoints(file)
+	if heads, err = key.Checkpoints(text); err != nil {
+		err = fmt.Errorf("%s: %s", file, message(err))
+	}
+	return heads, err
 }
 
 func (c auditVerifyCmd) report(ctx context.Context, s streams, seen []audit.Head) (r audit.Report, err error) {
@@ -260,16 +302,9 @@ func (c auditCheckpointCmd) Run(ctx context.Context, s streams) error {
 	if len(heads) == 0 {
 		return errors.New("nothing is in the audit log yet, so there is nothing to sign")
 	}
-	var file []byte
-	for i, h := range heads {
-		signed, err := key.Sign(h)
-		if err != nil {
-			return err
-		}
-		if i > 0 {
-			file = append(file, '\n')
-		}
-		file = append(file, signed...)
+	file, err := key.SignAll(heads)
+	if err != nil {
+		return err
 	}
 	if c.Out == "" {
 		_, err = s.out.Write(file)

@@ -1,12 +1,14 @@
 package main
 
 import (
+	"context"
 	"database/sql"
 	"encoding/csv"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/slipway-ml/slipway/domain/audit"
 )
@@ -112,4 +114,62 @@ func TestAudit(t *testing.T) {
 	broken(t, "truncated", slipway(t, on("audit", "verify", "--checkpoint", checkpoint)...), "server", "number 2") // the erasure is gone, and with it the reason why a text is
 	tamper(t, dir, `UPDATE audit_lines SET actor = 'x' WHERE seq = 1`)
 	broken(t, "edited", slipway(t, on("audit", "verify")...), "number 1", "edited")
+}
+
+// What the server signed is found without being named, and shows that the end of the log was cut off and its head moved.
+func TestAuditAgainstTheServersCheckpoints(t *testing.T) {
+	dir := t.TempDir()
+	on := func(args ...string) []string { return append(args, "--data", dir) }
+	slipway(t, on("migrate")...).want(t, "migrate", 0)
+	at := place{Data: dir}
+	sign := func() string {
+		t.Helper()
+		signed, err := checkpoints{}.signed(at, signing{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		db, err := at.open(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer db.Close()
+		file, err := signed.Write(context.Background(), db, time.Now())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return file
+	}
+	createUser(t, dir, "ada", "admin")
+	first := sign()
+	createUser(t, dir, "bob", "viewer")
+	file := sign()
+	if again := sign(); file == "" || first == "" || again != "" {
+		t.Errorf("signed %q, %q and, of nothing new, %q", first, file, again)
+	}
+	slipway(t, on("audit", "verify")...).want(t, "verify", 0, "server  ok: 2 lines", "held against 1 checkpoints")
+	slipway(t, on("audit", "verify", "--checkpoint", first)...).want(t, "against the first", 0, "held against 1 checkpoints")
+	export := write(t, "a.jsonl", slipway(t, on("audit", "export")...).out)
+	slipway(t, on("audit", "verify", "--from", export)...).want(t, "an export", 0, "held against no checkpoint")
+
+	tamper(t, dir, `DELETE FROM audit_lines WHERE seq > 1`, `DELETE FROM audit_objects WHERE seq > 1`, `DELETE FROM audit_texts WHERE seq > 1`,
+		`UPDATE audit_heads SET seq = 1, hash = (SELECT hash FROM audit_lines WHERE seq = 1)`)
+	slipway(t, on("audit", "verify", "--audit-checkpoints", "off")...).want(t, "cut, against nothing", 0, "ok: 1 lines")
+	broken(t, "cut", slipway(t, on("audit", "verify")...), "number 2", "missing")
+	createUser(t, dir, "eve", "admin") // and written anew
+	broken(t, "written anew", slipway(t, on("audit", "verify")...), "number 2", "not the line that the checkpoint saw")
+
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(file, []byte(strings.Replace(string(text), "\n2\n", "\n1\n", 1)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	broken(t, "a checkpoint that was changed", slipway(t, on("audit", "verify")...), file+": this is no checkpoint")
+
+	public := write(t, "audit.pub", slipway(t, on("audit", "key")...).out)
+	slipway(t, on("serve", "--addr", "127.0.0.1:0", "--audit-key-file", public)...).want(t, "a server that cannot sign", 1, "signs nothing")
+	if signed, err := (checkpoints{noCheckpoints}).signed(at, signing{AuditKeyFile: public}); err != nil || signed.Dir != "" {
+		t.Errorf("%v %v", signed, err)
+	}
 }

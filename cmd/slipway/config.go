@@ -41,7 +41,7 @@ type settings map[string]string
 // names of the settings and whether the variable NAME_FILE may name a file that holds one.
 func knownSettings() map[string]bool {
 	known := map[string]bool{}
-	for _, of := range []any{place{}, serving{}, signing{}, keeping{}, remote{}} {
+	for _, of := range []any{place{}, serving{}, signing{}, checkpoints{}, keeping{}, remote{}} {
 		t := reflect.TypeOf(of)
 		for i := range t.NumField() {
 			name := t.Field(i).Tag.Get("name")
@@ -175,6 +175,7 @@ type configPrintCmd struct {
 	place
 	serving
 	signing
+	checkpoints
 	keeping
 	remote
 }
@@ -189,7 +190,7 @@ func (c configPrintCmd) Run(s streams) error {
 	e.SetEscapeHTML(false)
 	return e.Encode(map[string]string{
 		"data": c.Data, "db": redact(c.DB), "config": c.Config, "addr": c.Addr, "base-url": c.BaseURL,
-		"session-key-file": c.SessionKeyFile, "audit-key-file": c.AuditKeyFile, "log-format": c.LogFormat, "log-level": c.LogLevel,
+		"session-key-file": c.SessionKeyFile, "audit-key-file": c.AuditKeyFile, "audit-checkpoints": c.AuditCheckpoints, "log-format": c.LogFormat, "log-level": c.LogLevel,
 		"stale-after": c.StaleAfter.String(), "outbound-allow": strings.Join(c.OutboundAllow, ","), "secrets-key-file": c.SecretsKeyFile, "server": c.Server, "token": token,
 	})
 }

@@ -19,7 +19,7 @@ func printed(t *testing.T, r result) map[string]string {
 }
 
 var defaults = map[string]string{
-	"data": "./slipway-data", "db": "", "config": "", "addr": "127.0.0.1:5000", "base-url": "", "session-key-file": "", "audit-key-file": "", "log-format": "json", "log-level": "info", "stale-after": "6h0m0s", "outbound-allow": "", "secrets-key-file": "",
+	"data": "./slipway-data", "db": "", "config": "", "addr": "127.0.0.1:5000", "base-url": "", "session-key-file": "", "audit-key-file": "", "audit-checkpoints": "", "log-format": "json", "log-level": "info", "stale-after": "6h0m0s", "outbound-allow": "", "secrets-key-file": "",
 	"server": "http://127.0.0.1:5000", "token": "",
 }
 
@@ -40,7 +40,7 @@ func TestConfigPrecedence(t *testing.T) {
 	values := map[string][3]string{ // in the file, the environment and as a flag
 		"data": {"/file", "/env", "/flag"}, "db": {"postgres://file/x", "postgres://env/x", "postgres://flag/x"},
 		"addr": {"file:1", "env:2", "flag:3"}, "base-url": {"https://file", "https://env", "https://flag"},
-		"session-key-file": {"/file.key", "/env.key", "/flag.key"}, "audit-key-file": {"/file.audit", "/env.audit", "/flag.audit"}, "log-format": {"text", "json", "text"}, "log-level": {"debug", "warn", "error"},
+		"session-key-file": {"/file.key", "/env.key", "/flag.key"}, "audit-key-file": {"/file.audit", "/env.audit", "/flag.audit"}, "audit-checkpoints": {"/file.d", "/env.d", "off"}, "log-format": {"text", "json", "text"}, "log-level": {"debug", "warn", "error"},
 		"stale-after": {"1h0m0s", "2h0m0s", "0s"}, "outbound-allow": {"10.0.0.0/8", "10.1.0.0/16,10.2.0.1", "192.168.1.1"}, "secrets-key-file": {"/file.keys", "/env.keys", "/flag.keys"}, "server": {"http://file", "http://env", "http://flag"},
 	}
 	all := map[string]string{}
@@ -117,7 +117,7 @@ func TestConfigRefused(t *testing.T) {
 		{"a file that is missing", []string{"SLIPWAY_DB_FILE=" + missing}, "SLIPWAY_DB_FILE: open " + missing},
 		{"a level that is none", []string{"SLIPWAY_LOG_LEVEL=loud"}, "--log-level must be one of"},
 		{"a missing configuration", []string{"SLIPWAY_CONFIG=" + missing}, missing},
-		{"an unknown name in the file", file(`{"adrr": "x"}`), `unknown setting "adrr": the settings are addr, audit-key-file,`},
+		{"an unknown name in the file", file(`{"adrr": "x"}`), `unknown setting "adrr": the settings are addr, audit-checkpoints, audit-key-file,`},
 		{"a variable's name in the file", file(`{"SLIPWAY_ADDR": "x"}`), `unknown setting "SLIPWAY_ADDR"`},
 		{"a file that names another", file(`{"config": "x"}`), `unknown setting "config"`},
 		{"a number in the file", file(`{"addr": 5000}`), `the setting "addr" must be a text`},

@@ -20,14 +20,16 @@ var examples = map[string]string{
 	"approve":       `  slipway approve PR-12 --comment "The errors on the holdout are what we expected"`,
 	"execute":       `  slipway execute PR-12`,
 	"rollback":      `  slipway rollback churn production --reason "Errors doubled" --to 6`,
+	"close-debt":    `  slipway close-debt PR-12 --comment "Looked at INC-482 with the team: it was right to do"`,
 	"check":         `  SLIPWAY_TOKEN=slw_… slipway check $DIGEST load-test success --url $RUN_URL`,
 	"migrate":       `  slipway migrate --data /var/lib/slipway`,
 	"backup":        `  slipway backup --data /var/lib/slipway slipway-$(date +%F).db`,
 	"verify":        `  slipway verify models --data /var/lib/slipway`,
 	"verify models": `  slipway verify models --data /var/lib/slipway`,
-	"audit": `  slipway audit verify --checkpoint yesterday.checkpoint
+	"audit": `  slipway audit verify
   slipway audit export > audit.jsonl`,
-	"audit verify": `  slipway audit verify --checkpoint yesterday.checkpoint
+	"audit verify": `  slipway audit verify                              against the newest checkpoint that the server signed
+  slipway audit verify --checkpoint yesterday.checkpoint
   slipway audit verify --from audit.jsonl --checkpoint yesterday.checkpoint --audit-key-file audit.pub`,
 	"audit export":     `  slipway audit export --chain workspace/default --format csv --texts > audit.csv`,
 	"audit checkpoint": `  slipway audit checkpoint --out $(date +%F).checkpoint`,

@@ -36,6 +36,7 @@ type cli struct {
 	Approve    approveCmd    `cmd:"" help:"Approve a promotion as it is now."`
 	Execute    executeCmd    `cmd:"" help:"Carry an approved promotion out."`
 	Rollback   rollbackCmd   `cmd:"" help:"Make live again what was live before."`
+	CloseDebt  closeDebtCmd  `cmd:"" help:"Say that you have looked at a release that was made in an emergency."`
 	Check      checkCmd      `cmd:"" help:"Report what another system found of a version."`
 	Verify     verifyCmd     `cmd:"" help:"Check what is stored."`
 	Audit      auditCmd      `cmd:"" help:"Verify and export the audit log."`

@@ -149,6 +149,9 @@ func details(out io.Writer, p client.Promotion) error {
 	for _, u := range p.Unmet {
 		fmt.Fprintf(out, "  in the way: %s\n", u.Message)
 	}
+	if d := p.Debt; d != nil && d.ClosedAt == "" {
+		fmt.Fprintf(out, "  released in an emergency: somebody else has to look at it by %s\n", d.DueAt)
+	}
 	return nil
 }
 
@@ -242,6 +245,30 @@ func (c rollbackCmd) Run(ctx context.Context, s streams) error {
 		}
 		return c.print(s.out, now, func(out io.Writer) error {
 			_, err := fmt.Fprintf(out, "version %d of %s is live in %s\n", now.Live.Version, now.Model, now.Environment)
+			return err
+		})
+	})
+}
+
+type closeDebtCmd struct {
+	remote
+	asJSON
+	Number  string `arg:"" help:"The promotion, as in 12 or PR-12."`
+	Comment string `required:"" placeholder:"TEXT" help:"What you found. Markdown."`
+}
+
+func (c closeDebtCmd) Run(ctx context.Context, s streams) error {
+	n, err := promotionNumber(c.Number)
+	if err != nil {
+		return err
+	}
+	return c.call(func(api *client.Client) error {
+		d, err := api.CloseDebt(ctx, n, c.Comment)
+		if err != nil {
+			return err
+		}
+		return c.print(s.out, d, func(out io.Writer) error {
+			_, err := fmt.Fprintf(out, "PR-%d  looked at by %s\n", n, d.ClosedBy.Name)
 			return err
 		})
 	})

@@ -85,6 +85,19 @@ func TestPromoteFromTheCommandLine(t *testing.T) {
 	on("ed", "rollback", "churn", "production", "--reason", "errors").want(t, "an editor rolls back", 1, "operator")
 	on("ada", "rollback", "churn", "production", "--reason", "errors", "--to", "2").want(t, "to what was never live", 1, "never live here")
 	on("ada", "rollback", "churn", "production", "--reason", "errors").want(t, "rollback", 0, "version 1 of churn is live in production")
+	on("rita", "close-debt", "PR-1", "--comment", "it was right").want(t, "nothing is owed", 1, "nothing to make up for")
+	if err := (place{Data: dir}).write(t.Context(), access.PromotionExecute, func(tx *storage.Tx, g access.Grant) error { // as if PR-1 had been an emergency
+		p, err := promotion.Find(t.Context(), tx, g, access.PromotionExecute, 1)
+		if err != nil {
+			return err
+		}
+		return tx.SaveDebt(t.Context(), promotion.Debt{Promotion: p.ID, SlotID: p.SlotID, OpenedAt: p.UpdatedAt, DueAt: p.UpdatedAt + 1})
+	}); err != nil {
+		t.Fatal(err)
+	}
+	on("ed", "status", "PR-1").want(t, "status of what is owed", 0, "somebody else has to look at it by 20")
+	on("ed", "close-debt", "PR-1", "--comment", "it was right").want(t, "whoever did it", 1, "promotion.review")
+	on("rita", "close-debt", "PR-1", "--comment", "it was right").want(t, "close-debt", 0, "PR-1  looked at by rita")
 	on("ed", "check", digest, "load-test", "success", "--note", "quick").want(t, "check", 0, "load-test: success")
 	on("ed", "check", digest, "load-test", "perhaps").want(t, "no state", 2, "pending")
 	on("ed", "status", "PR-9").want(t, "no such promotion", 1, "no promotion PR-9")

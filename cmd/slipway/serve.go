@@ -45,6 +45,8 @@ type serveCmd struct {
 	place
 	serving
 	keeping
+	signing
+	checkpoints
 	Dev bool `help:"Development mode: show the style guide at /styleguide."`
 }
 
@@ -83,6 +85,10 @@ func (c serveCmd) Run(ctx context.Context, s streams) error {
 	if err != nil {
 		return err
 	}
+	signed, err := c.signed(c.place, c.signing)
+	if err != nil {
+		return err
+	}
 	cookies, err := hkdf.Key(sha256.New, key, nil, "session cookies", keySize)
 	if err != nil {
 		return err
@@ -113,7 +119,7 @@ func (c serveCmd) Run(ctx context.Context, s streams) error {
 		return err
 	}
 	defer func() { _ = sources.Files.Close() }()
-	stopJobs := jobs.Start(context.WithoutCancel(ctx), db, blobs, sources, box, log)
+	stopJobs := jobs.Start(context.WithoutCancel(ctx), jobs.With{DB: db, Blobs: blobs, Sources: sources, Secrets: box, Signed: signed, Log: log})
 	defer stopJobs()
 	log.InfoContext(ctx, "serving", "url", at, "engine", string(db.Engine()), "version", app.Version)
 	app.Stopping = ctx.Done()

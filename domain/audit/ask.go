@@ -2,6 +2,7 @@ package audit
 
 import (
 	"context"
+	"slices"
 
 	"github.com/slipway-ml/slipway/domain"
 	"github.com/slipway-ml/slipway/domain/access"
@@ -127,6 +128,32 @@ func Heads(ctx context.Context, tx Tx, g access.Grant) (out []Head, err error) {
 		out = append(out, h)
 	}
 	return out, err
+}
+
+// Grown are the ends of all chains if any of them is longer than when seen was signed, for the host. It is a Conflict where
+// a chain does not go through what was seen of it.
+func Grown(ctx context.Context, tx Tx, g access.Grant, seen []Head) ([]Head, error) {
+	heads, err := Heads(ctx, tx, g)
+	if err != nil {
+		return nil, err
+	}
+	for _, h := range seen {
+		if h.Seq == 0 {
+			continue
+		}
+		found, err := tx.AuditLines(ctx, Query{Chain: h.Chain, Seq: h.Seq, Limit: 1})
+		if err != nil {
+			return nil, err
+		}
+		ends := slices.ContainsFunc(heads, func(x Head) bool { return x.Chain == h.Chain && x.Seq >= h.Seq })
+		if !ends || len(found.Lines) == 0 || found.Lines[0].Hash != h.Hash {
+			return nil, domain.Fail(domain.Conflict, "audit.cut", "the chain %s does not go on from line %d, which was signed last: it was cut off or written anew. Find out with slipway audit verify", h.Chain, h.Seq)
+		}
+	}
+	if slices.Equal(heads, seen) {
+		return nil, nil
+	}
+	return heads, nil
 }
 
 // Export finds lines of any chain, the oldest first, for the host.

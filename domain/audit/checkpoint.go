@@ -69,6 +69,9 @@ func ParseKey(text string) (k Key, err error) {
 	return k, nil
 }
 
+// Signs reports whether k can sign.
+func (k Key) Signs() bool { return k.signer != nil }
+
 // Public is the text of the key that verifies.
 func (k Key) Public() string { return k.public }
 
@@ -89,6 +92,21 @@ func (k Key) Sign(h Head) ([]byte, error) {
 	}
 	text := origin + h.Chain + "\n" + strconv.FormatInt(h.Seq, 10) + "\n" + base64.StdEncoding.EncodeToString(hash) + "\n"
 	return note.Sign(&note.Note{Text: text}, k.signer)
+}
+
+// SignAll makes a file of a checkpoint of each head.
+func (k Key) SignAll(heads []Head) (file []byte, err error) {
+	for i, h := range heads {
+		signed, err := k.Sign(h)
+		if err != nil {
+			return nil, err
+		}
+		if i > 0 {
+			file = append(file, '\n')
+		}
+		file = append(file, signed...)
+	}
+	return file, nil
 }
 
 func badCheckpoint(err error) error {

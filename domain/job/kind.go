@@ -29,8 +29,11 @@ var (
 	CatalogDue  = Kind{Name: "catalog_due", Attempts: 3, First: time.Minute, Longest: 10 * time.Minute, Timeout: time.Minute, Every: 5 * time.Minute}
 )
 
+// Checkpoint signs how the chains of the audit log end.
+var Checkpoint = Kind{Name: "checkpoint", Attempts: 5, First: time.Minute, Longest: 10 * time.Minute, Timeout: time.Minute, Every: time.Hour}
+
 // Kinds lists every kind of work.
-var Kinds = []Kind{Sweep, Scan, Verify, CatalogSync, CatalogDue}
+var Kinds = []Kind{Sweep, Scan, Verify, CatalogSync, CatalogDue, Checkpoint}
 
 // KindOf finds a kind by its name. One that is not listed, of another version of the program, is treated as most are.
 func KindOf(name string) Kind {

@@ -117,6 +117,27 @@ func TestCorners(t *testing.T) {
 			m.must(m.verified(1, "model.bin: its bytes do not have the digest"))
 			refused(t, m.complete("ed", a), "promotion.unmet")
 		},
+		"bytes that are not what was approved do not come back by a rollback": func(t *testing.T, m *machine) {
+			m.under(m.policies()[0])
+			for v := int64(1); v <= 3; v++ {
+				a := m.ask("ed", v)
+				m.agree("rita", a)
+				m.must(m.execute("ed", a))
+			}
+			const fault = "model.bin: its bytes do not have the digest"
+			m.must(m.verified(2, fault))
+			refused(t, m.rollback("root", 2), "slot.unverifiable")
+			m.must(m.rollback("root", 0)) // over the broken one
+			if got := m.last.aliases["production"]; got != 1 {
+				t.Errorf("version %d is live", got)
+			}
+			m.must(m.verified(3, fault))
+			refused(t, m.rollback("root", 0), "slot.no_before")
+			m.must(m.verified(2, ""))
+			m.must(m.rollback("root", 2)) // it is whole again
+			m.must(m.unprotect())
+			m.must(m.rollback("root", 3)) // what nothing protects takes what it is given
+		},
 		"somebody else's is not completed": func(t *testing.T, m *machine) {
 			m.under(m.policies()[0])
 			a := m.ask("ed", 1)

@@ -181,7 +181,7 @@ func Rollback(ctx context.Context, tx Tx, g access.Grant, environment, asset, ve
 	if err != nil {
 		return s, err
 	}
-	to, err := rollbackTarget(ctx, tx, s, version)
+	to, err := rollbackTarget(ctx, tx, env, s, version)
 	switch {
 	case err != nil:
 		return s, err
@@ -198,6 +198,8 @@ func Rollback(ctx context.Context, tx Tx, g access.Grant, environment, asset, ve
 		return s, err
 	case v.Revoked && on(revocation):
 		return s, domain.Fail(domain.Conflict, "slot.revoked", "version %d has been revoked: roll back to another", to.Number)
+	case env.Protected && !v.Verifiable:
+		return s, domain.Fail(domain.Conflict, "slot.unverifiable", "the files of version %d cannot be verified, or are not what was registered, and %s is protected: roll back to another", to.Number, env.Name)
 	}
 	if s.Active != "" {
 		r, err := tx.Promotion(ctx, s.Active)
@@ -214,11 +216,15 @@ func Rollback(ctx context.Context, tx Tx, g access.Grant, environment, asset, ve
 // Before is what was live before what is live now, and could be live again: the target of a rollback that names none. It is a
 // Conflict where there is none.
 func Before(ctx context.Context, tx Tx, s slot.Slot) (slot.Target, error) {
-	return rollbackTarget(ctx, tx, s, "")
+	env, err := tx.Environment(ctx, s.EnvironmentID)
+	if err != nil {
+		return slot.Target{}, err
+	}
+	return rollbackTarget(ctx, tx, env, s, "")
 }
 
 // rollbackTarget finds where a rollback goes.
-func rollbackTarget(ctx context.Context, tx Tx, s slot.Slot, version string) (slot.Target, error) {
+func rollbackTarget(ctx context.Context, tx Tx, env slot.Environment, s slot.Slot, version string) (slot.Target, error) {
 	if version == "" {
 		history, err := tx.SlotHistory(ctx, s.ID, 0, 1000)
 		if err != nil {
@@ -229,7 +235,7 @@ func rollbackTarget(ctx context.Context, tx Tx, s slot.Slot, version string) (sl
 				continue
 			}
 			v, err := kinds[s.Kind].version(ctx, tx, c.To.ID)
-			if domain.KindOf(err) == domain.NotFound || err == nil && (v.Deleted || v.Revoked) {
+			if domain.KindOf(err) == domain.NotFound || err == nil && (v.Deleted || v.Revoked || env.Protected && !v.Verifiable) {
 				continue
 			}
 			return c.To, err

@@ -505,6 +505,9 @@ func (m *machine) checkSlot(was, is snap, s row) {
 			m.need(slices.ContainsFunc(all[:i], func(b row) bool { return b["to_id"] == c["to_id"] }), "I9", "rolled back to version %s, which was never live", c["to_version"])
 		}
 		env := was.env(s["environment_id"])
+		if v := was.versions[c["to_id"]]; v != nil && env["protected"] == "1" {
+			m.need(v["broken"] == "", "I3", "version %s became live in %s by %s, and its bytes are not what they were", c["to_version"], env["name"], c["cause"])
+		}
 		m.need(env["protected"] == "0" || slices.Contains([]string{"promotion", "rollback", "break_glass"}, c["cause"]), "door", "%s is protected and was changed by %s", env["name"], c["cause"])
 	}
 	executing := ""

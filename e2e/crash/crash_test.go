@@ -1,4 +1,5 @@
-// Package crash_test kills the real server while clients log to it and looks at what it remembers.
+// Package crash_test kills the real server while clients log to it and looks at what it remembers, and sets two of them
+// against each other.
 package crash_test
 
 import (
@@ -169,12 +170,7 @@ type server struct {
 func start(t *testing.T, binary, data string, flags ...string) *server {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), binary, append([]string{"serve", "--addr", "127.0.0.1:0", "--data", data, "--log-level", "warn"}, flags...)...)
-	for _, kv := range os.Environ() {
-		if !strings.HasPrefix(kv, "SLIPWAY_") {
-			cmd.Env = append(cmd.Env, kv)
-		}
-	}
-	cmd.Stderr = os.Stderr
+	cmd.Env, cmd.Stderr = environ(), os.Stderr
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -195,6 +191,16 @@ func start(t *testing.T, binary, data string, flags ...string) *server {
 	}
 	go func() { _, _ = io.Copy(io.Discard, out) }()
 	return s
+}
+
+// environ is the environment without settings of the program, which are for the tests.
+func environ() (out []string) {
+	for _, kv := range os.Environ() {
+		if !strings.HasPrefix(kv, "SLIPWAY_") {
+			out = append(out, kv)
+		}
+	}
+	return out
 }
 
 // kill ends the server without a word and waits until it is gone.

@@ -49,6 +49,7 @@ func Table() []route.Route {
 		route.POST(one+"/execute", access.PromotionExecute, onPromotion(execute)),
 		route.POST(one+"/abort", access.SlotRollback, onPromotion(abort)),
 		route.POST(one+"/break-glass", access.PromotionBreak, onPromotion(breakGlass)),
+		route.POST(one+"/debt", access.PromotionReview, act(closeDebt)),
 
 		route.GET(base+"checks", access.PromotionRead, question(listChecks)),
 		route.POST(base+"checks", access.CheckReport, act(reportCheck)),

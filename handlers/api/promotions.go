@@ -64,12 +64,19 @@ func showPromotion(r *route.Request, tx *storage.Tx) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
-	names, err := peopleOf(r.Ctx(), tx, everybody(s)...)
+	owed, err := tx.Debt(r.Ctx(), s.Request.ID)
+	if err != nil && domain.KindOf(err) != domain.NotFound {
+		return reply{}, err
+	}
+	names, err := peopleOf(r.Ctx(), tx, append(everybody(s), owed.ClosedBy)...)
 	if err != nil {
 		return reply{}, err
 	}
 	top := fromListed(promotion.Listed{Request: s.Request, Asset: s.Candidate.Model, Environment: s.Env.Name}, names, r.Absolute)
 	d := fromSituation(r.Ctx(), s, top, names)
+	if owed.Promotion != "" {
+		d.Debt = fromDebt(owed, names)
+	}
 	if !s.Request.State.Ended() {
 		d.Unmet = fromUnmet(s.Unmet(r.Grant.Actor()))
 	}
@@ -229,6 +236,23 @@ type glassIn struct {
 
 func breakGlass(ctx context.Context, tx *storage.Tx, g access.Grant, n int64, in glassIn) (promotion.Request, error) {
 	return promotion.BreakGlass(ctx, tx, g, n, in.Incident, in.Reason, in.Confirm, tx.Now())
+}
+
+type closeIn struct {
+	Comment string `json:"comment"`
+}
+
+func closeDebt(r *route.Request, tx *storage.Tx, in closeIn) (reply, error) {
+	n, err := number(r)
+	if err != nil {
+		return reply{}, err
+	}
+	d, err := promotion.CloseDebt(r.Ctx(), tx, r.Grant, n, in.Comment, tx.Now())
+	if err != nil {
+		return reply{}, err
+	}
+	names, err := peopleOf(r.Ctx(), tx, d.ClosedBy)
+	return reply{body: fromDebt(d, names)}, err
 }
 
 func listComments(r *route.Request, tx *storage.Tx) (reply, error) {

@@ -218,6 +218,24 @@ type asked struct {
 	After  json.RawMessage `json:"after"`
 }
 
+// debt is what an emergency release leaves: somebody else looks at it.
+type debt struct {
+	OpenedAt instant `json:"opened_at"`
+	DueAt    instant `json:"due_at"`
+	ClosedAt instant `json:"closed_at,omitzero"`
+	ClosedBy *actor  `json:"closed_by,omitempty"`
+	Comment  string  `json:"comment,omitempty"`
+}
+
+func fromDebt(d promotion.Debt, names people) *debt {
+	out := &debt{instant(d.OpenedAt), instant(d.DueAt), instant(d.ClosedAt), nil, d.Comment}
+	if d.ClosedBy != "" {
+		by := names.of(d.ClosedBy)
+		out.ClosedBy = &by
+	}
+	return out
+}
+
 // details is a promotion with all that decides about it.
 type details struct {
 	request
@@ -228,6 +246,7 @@ type details struct {
 	Reviews  []review `json:"reviews"`
 	Upstream []string `json:"upstream"` // environments in which the version has to be live first
 	Unmet    []unmet  `json:"unmet"`    // what keeps the caller from carrying it out
+	Debt     *debt    `json:"debt,omitempty"`
 }
 
 // everybody lists the actors that the details of a request name.
