@@ -525,6 +525,7 @@ func (p *promotionPage) may() error {
 	for _, x := range promotion.Standing(s.Reviews) {
 		v.CanTake = v.CanTake || open && x.By == a.ID && reviewer
 	}
+	v.CanComment = may(p.Request, access.PromotionComment)
 	propose := may(p.Request, access.PromotionPropose)
 	v.CanSubmit = q.State == promotion.Draft && mine && propose
 	v.CanEdit = (open || q.State == promotion.Draft) && propose

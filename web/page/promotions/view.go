@@ -142,6 +142,7 @@ type ShowView struct {
 	Versions    []int64
 
 	CanDecide  bool
+	CanComment bool
 	WhyNot     string // key below "promotions.why." where the reader cannot decide
 	MayApprove bool
 	CanTake    bool // withdraw one's own review
