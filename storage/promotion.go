@@ -121,6 +121,9 @@ func (t *Tx) Promotions(ctx context.Context, workspace string, q promotion.Query
 	if q.Asset != "" {
 		w.and("p.asset_id = " + w.arg(q.Asset))
 	}
+	if q.Version != "" {
+		w.and("p.version_id = " + w.arg(q.Version))
+	}
 	if q.Environment != "" {
 		w.and("p.environment_id = " + w.arg(q.Environment))
 	}

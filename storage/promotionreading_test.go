@@ -134,3 +134,53 @@ func TestReadingPromotionsAndSlots(t *testing.T) {
 		}))
 	})
 }
+
+func TestWhereVersionsWereLive(t *testing.T) {
+	storagetest.Each(t, func(t *testing.T, db *storage.DB) {
+		w := newTeam(t, db, oneApproval)
+		var all []promotion.Request
+		for n := int64(1); n <= 2; n++ {
+			r := w.create("ed", n)
+			r, err := w.decide("rita", access.Reviewer, r, promotion.Approve)
+			w.must(err)
+			r, err = w.execute("ed", r)
+			w.must(err)
+			all = append(all, r)
+		}
+		first, second := all[0], all[1]
+		w.must(w.see(access.PromotionRead, func(ctx context.Context, tx *storage.Tx, g access.Grant) error {
+			one := func(version string) promotion.Stay {
+				found, err := promotion.Stays(ctx, tx, g, first.AssetID, version)
+				if err != nil || len(found) != 1 || found[0].Environment != "production" || found[0].By != "ed" {
+					t.Fatalf("%+v %v", found, err)
+				}
+				return found[0]
+			}
+			was, is := one(first.Candidate.ID), one("")
+			if was.To.Number != 1 || was.Number != first.Number || was.Until != is.At || was.Until == 0 {
+				t.Errorf("what was live: %+v", was)
+			}
+			if is.To.Number != 2 || is.Number != second.Number || is.Until != 0 {
+				t.Errorf("what is live: %+v", is)
+			}
+			never, err := promotion.Stays(ctx, tx, g, first.AssetID, "another")
+			if err != nil || never != nil {
+				t.Errorf("what was never live: %+v %v", never, err)
+			}
+			found, err := promotion.List(ctx, tx, g, promotion.Query{Version: first.Candidate.ID, Most: 10})
+			if err != nil || len(found) != 1 || found[0].Number != first.Number {
+				t.Errorf("asked for the first version: %+v %v", found, err)
+			}
+			reviews, err := tx.PromotionReviews(ctx, first.ID)
+			w.must(err)
+			if by := first.Approvers(reviews); !slices.Equal(by, []string{"rita"}) {
+				t.Errorf("approved by %v", by)
+			}
+			first.Revision++
+			if by := first.Approvers(reviews); by != nil {
+				t.Errorf("what was edited is approved by %v", by)
+			}
+			return nil
+		}))
+	})
+}

@@ -158,11 +158,22 @@ func Standing(all []Review) (out []Review) {
 	return out
 }
 
+// Approvers are those whose last word approves r as it is, in the order in which they said so.
+func (r Request) Approvers(all []Review) (ids []string) {
+	for _, x := range Standing(all) {
+		if x.Decision == Approve && x.Binding == r.Binding() {
+			ids = append(ids, x.By)
+		}
+	}
+	return ids
+}
+
 // Query chooses requests of a workspace; what is empty does not count.
 type Query struct {
 	Open        bool
 	State       State
 	Asset       string // id
+	Version     string // id of the candidate
 	Environment string // id
 	Author      string // id
 	Below       int64  // only smaller numbers; 0 = from the newest

@@ -133,6 +133,30 @@ test('one click back, and what was live when', async () => {
   await look(browser, `${server.url}/promotions?tab=all`, 'promotions', { ready: '.tbl', ...await cookies('iris') });
 });
 
+test('a model and its versions say what is live where, and what is asked', async () => {
+  const { page } = tabs.noor;
+  await go('noor', '/promotions/new?model=fraud-scorer&version=3&to=production');
+  await page.fill('#reason', 'Even more trees');
+  await button('noor', 'Request promotion').click();
+  await page.waitForURL('**/promotions/3');
+  await go('noor', '/models/fraud-scorer');
+  const live = page.locator('section[aria-labelledby=live-title]');
+  assert.match(await live.innerText(), /production\s+v1\s+.*\s+rolled back by ada/);
+  const asked = page.locator('section[aria-labelledby=promotions-title] tbody tr');
+  assert.deepEqual(await asked.locator('th').allInnerTexts(), ['PR-3', 'PR-2', 'PR-1'], 'what is open comes first');
+  await look(browser, `${server.url}/models/fraud-scorer`, 'model-promotions', { ready: '#live-title', ...await cookies('noor') });
+  await asked.filter({ hasText: 'PR-2' }).filter({ hasText: 'marco' }).waitFor();
+  await go('noor', '/models/fraud-scorer/versions/2');
+  assert.match(await live.innerText(), /production\s+v2\s+ended .*\s+promoted by noor · PR-2/);
+  assert.equal(await asked.count(), 1);
+  assert.equal(await page.locator('.lin').getByText('production').count(), 0, 'it is not live any more');
+  await go('noor', '/models/fraud-scorer/versions/3');
+  await live.getByText('This version has never been live.').waitFor();
+  await go('noor', '/models/fraud-scorer/versions/1');
+  await page.locator('.lin').getByRole('link', { name: /production/ }).waitFor();
+  await look(browser, `${server.url}/models/fraud-scorer/versions/1`, 'version-promotions', { ready: '#live-title', ...await cookies('noor') });
+});
+
 test('nothing that people wrote runs', async () => {
   for (const who of Object.keys(tabs)) {
     await go(who, '/promotions/1');

@@ -81,7 +81,7 @@ func waitingRows(r *route.Request) (rows []page.Row, err error) {
 			return err
 		}
 		all := slices.Concat(review, own)
-		rows, err = promotionRows(r, tx, all[:min(len(all), most)])
+		rows, err = promotionRows(r, tx, g, all[:min(len(all), most)])
 		return err
 	})
 	return rows, err
@@ -117,7 +117,7 @@ func listPromotions(r *route.Request) error {
 				v.Pager.First = "/promotions?tab=" + v.Tab
 			}
 		}
-		v.Rows, err = promotionRows(r, tx, all)
+		v.Rows, err = promotionRows(r, tx, r.Grant, all)
 		return err
 	}); err != nil {
 		return err
@@ -126,33 +126,81 @@ func listPromotions(r *route.Request) error {
 }
 
 // promotionRows gives requests the names of what they are about.
-func promotionRows(r *route.Request, tx *storage.Tx, all []promotion.Request) ([]page.Row, error) {
-	envs, err := tx.Environments(r.Ctx(), r.Grant.Workspace())
+func promotionRows(r *route.Request, tx *storage.Tx, g access.Grant, all []promotion.Request) ([]page.Row, error) {
+	listed, err := promotion.Named(r.Ctx(), tx, g, all)
 	if err != nil {
 		return nil, err
 	}
-	at := map[string]string{}
-	for _, e := range envs {
-		at[e.ID] = e.Name
-	}
-	var ids, people []string
+	var people []string
 	for _, p := range all {
-		ids, people = append(ids, p.AssetID), append(people, p.Author)
-	}
-	models, err := tx.ModelNames(r.Ctx(), ids)
-	if err != nil {
-		return nil, err
+		people = append(people, p.Author)
 	}
 	names, err := tx.NamesOf(r.Ctx(), people...)
+	var rows []page.Row
+	for _, p := range listed {
+		rows = append(rows, page.Row{
+			Number: p.Number, Model: p.Asset, Version: p.Candidate.Number, Environment: p.Environment, State: p.State, Cause: p.Cause,
+			Author: names[p.Author], Updated: instant(p.UpdatedAt),
+		})
+	}
+	return rows, err
+}
+
+// stays is what is live of a model, or where one of its versions is or was.
+func stays(r *route.Request, tx *storage.Tx, g access.Grant, m registry.Model, version string) (out []page.Stay, err error) {
+	all, err := promotion.Stays(r.Ctx(), tx, g, m.ID, version)
 	if err != nil {
 		return nil, err
 	}
-	var rows []page.Row
-	for _, p := range all {
-		rows = append(rows, page.Row{
-			Number: p.Number, Model: models[p.AssetID], Version: p.Candidate.Number, Environment: at[p.EnvironmentID], State: p.State, Cause: p.Cause,
-			Author: names[p.Author], Updated: instant(p.UpdatedAt),
+	var people []string
+	for _, s := range all {
+		people = append(people, s.By)
+	}
+	names, err := tx.NamesOf(r.Ctx(), people...)
+	for _, s := range all {
+		out = append(out, page.Stay{
+			Environment: s.Environment, Version: s.To.Number, Path: registrypage.VersionPath(m.Name, s.To.Number), Since: instant(s.At), Until: instant(s.Until),
+			By: names[s.By], Cause: string(s.Cause), Request: s.Number,
 		})
+	}
+	return out, err
+}
+
+// askedOf is the open requests for a model or for one of its versions, then the last that ended, with those who approved.
+func askedOf(r *route.Request, tx *storage.Tx, g access.Grant, model, version string) ([]page.Row, error) {
+	const most = 10
+	q := promotion.Query{Asset: model, Version: version, Most: most}
+	recent, err := tx.Promotions(r.Ctx(), g.Workspace(), q)
+	if err != nil {
+		return nil, err
+	}
+	q.Open = true
+	all, err := tx.Promotions(r.Ctx(), g.Workspace(), q)
+	if err != nil {
+		return nil, err
+	}
+	for _, p := range recent {
+		if p.State.Ended() && len(all) < most {
+			all = append(all, p)
+		}
+	}
+	rows, err := promotionRows(r, tx, g, all)
+	if err != nil {
+		return nil, err
+	}
+	for i, p := range all {
+		reviews, err := tx.PromotionReviews(r.Ctx(), p.ID)
+		if err != nil {
+			return nil, err
+		}
+		ids := p.Approvers(reviews)
+		names, err := tx.NamesOf(r.Ctx(), ids...)
+		if err != nil {
+			return nil, err
+		}
+		for _, id := range ids {
+			rows[i].Approved = append(rows[i].Approved, names[id])
+		}
 	}
 	return rows, nil
 }
@@ -192,6 +240,7 @@ func renderNew(r *route.Request, code int, v page.NewView) error {
 		if err != nil {
 			return err
 		}
+		v.Path = registrypage.Path(m.Name)
 		v.Versions, err = versionsOf(r.Ctx(), tx, m.ID)
 		return err
 	}); err != nil {
@@ -749,7 +798,7 @@ func fillLive(r *route.Request, tx *storage.Tx, v *page.LiveView, then time.Time
 		i, known := row[x.AssetID]
 		if !known {
 			i, row[x.AssetID] = len(v.Rows), len(v.Rows)
-			v.Rows = append(v.Rows, page.LiveRow{Model: model, Cells: make([]page.LiveCell, len(envs))})
+			v.Rows = append(v.Rows, page.LiveRow{Model: model, Path: registrypage.Path(model), Cells: make([]page.LiveCell, len(envs))})
 		}
 		cell := &v.Rows[i].Cells[column[x.EnvironmentID]]
 		until := then
@@ -763,7 +812,7 @@ func fillLive(r *route.Request, tx *storage.Tx, v *page.LiveView, then time.Time
 		if err != nil {
 			return err
 		}
-		cell.Version, cell.Since, cell.Cause = c.To.Number, instant(c.At), string(c.Cause)
+		cell.Version, cell.Path, cell.Since, cell.Cause = c.To.Number, registrypage.VersionPath(model, c.To.Number), instant(c.At), string(c.Cause)
 		people[cell] = c.By
 		if then.IsZero() && v.CanRollBack && c.To.Number > 0 {
 			if cell.Back, err = backFrom(r, tx, x, model, v.Environments[column[x.EnvironmentID]]); err != nil {

@@ -11,6 +11,7 @@ package promotions
 
 import (
 	"context"
+	"slices"
 	"strconv"
 	"time"
 
@@ -47,10 +48,27 @@ type Row struct {
 	State       promotion.State
 	Cause       string
 	Author      string
+	Approved    []string // by these people; filled where a page shows it
 	Updated     time.Time
 }
 
-func (r Row) name() string { return "PR-" + strconv.FormatInt(r.Number, 10) }
+func (r Row) name() string { return name(r.Number) }
+
+func name(number int64) string { return "PR-" + strconv.FormatInt(number, 10) }
+
+func approved(rows []Row) bool {
+	return slices.ContainsFunc(rows, func(r Row) bool { return len(r.Approved) > 0 })
+}
+
+// Stay is how long a version was live in an environment.
+type Stay struct {
+	Environment  string
+	Version      int64
+	Path         string // of the version's page
+	Since, Until time.Time
+	By, Cause    string
+	Request      int64 // its number, 0 for none
+}
 
 // Path is the page of a request.
 func Path(number int64) string { return "/promotions/" + strconv.FormatInt(number, 10) }
@@ -105,6 +123,7 @@ func verdict(x promotion.Verdict) (tone component.Tone, icon, class string) {
 // NewView is the form for a new request.
 type NewView struct {
 	Model, Reason, To, Error string
+	Path                     string // of the model's page
 	Version                  int64
 	Versions                 []int64
 	Environments             []string
@@ -236,7 +255,7 @@ type RollbackForm struct {
 	Generation  int64
 }
 
-func (v ShowView) name() string { return "PR-" + strconv.FormatInt(v.Number, 10) }
+func (v ShowView) name() string { return name(v.Number) }
 func (v ShowView) path() string { return Path(v.Number) }
 func (v ShowView) crumbs(ctx context.Context) []layout.Crumb {
 	return []layout.Crumb{{Label: i18n.T(ctx, "nav.promotions"), Path: "/promotions"}, {Label: v.name()}}
@@ -272,13 +291,14 @@ type LiveView struct {
 
 // LiveRow is one model.
 type LiveRow struct {
-	Model string
-	Cells []LiveCell
+	Model, Path string
+	Cells       []LiveCell
 }
 
 // LiveCell is what is live of a model in one environment.
 type LiveCell struct {
 	Version int64
+	Path    string
 	Since   time.Time
 	By      string
 	Cause   string
