@@ -169,10 +169,22 @@ func tell(ctx context.Context, tx Tx, g access.Grant, r Request, kind, body stri
 	if err := tx.AddNote(ctx, Note{ID: newID(), Promotion: r.ID, At: r.UpdatedAt, By: me(g), Kind: kind, Body: body}); err != nil {
 		return err
 	}
-	return tx.Emit(ctx, event.Event{Kind: told + kind, Subject: r.ID, Data: map[string]any{
-		"number": r.Number, "state": r.State, "asset": r.AssetID, "version": r.Candidate.Number, "digest": r.Candidate.Digest,
+	return emit(ctx, tx, r, told+kind, map[string]any{
+		"state": r.State, "asset": r.AssetID, "version": r.Candidate.Number, "digest": r.Candidate.Digest,
 		"environment": r.EnvironmentID, "revision": r.Revision,
-	}})
+	})
+}
+
+// emit tells what happened to r. The audit log finds it by the names of the request and of its model, too.
+func emit(ctx context.Context, tx Tx, r Request, kind string, data map[string]any) error {
+	m, err := tx.ModelByID(ctx, r.AssetID)
+	if err == nil {
+		data["model"] = m.Name
+	} else if domain.KindOf(err) != domain.NotFound {
+		return err
+	}
+	data["number"], data["name"] = r.Number, r.Name()
+	return tx.Emit(ctx, event.Event{Kind: kind, Subject: r.ID, Data: data})
 }
 
 // resettle reckons the state of r again after a change of it and saves it.
@@ -296,10 +308,10 @@ func Decide(ctx context.Context, tx Tx, g access.Grant, number int64, d Decision
 	if err := tx.AddReview(ctx, review); err != nil {
 		return r, err
 	}
-	if err := tx.Emit(ctx, event.Event{Kind: "review.added", Subject: r.ID, Data: map[string]any{
-		"number": r.Number, "decision": d, "candidate": review.Binding.Candidate, "revision": review.Binding.Revision,
+	if err := emit(ctx, tx, r, "review.added", map[string]any{
+		"decision": d, "candidate": review.Binding.Candidate, "revision": review.Binding.Revision,
 		"evidence": review.Binding.Evidence, "policy": review.Binding.Policy, "base_generation": review.Binding.Base,
-	}}); err != nil {
+	}); err != nil {
 		return r, err
 	}
 	if d == Reject && s.Policy.FinalReject {
@@ -330,7 +342,7 @@ func Withdraw(ctx context.Context, tx Tx, g access.Grant, number int64, now time
 			}
 		}
 	}
-	if err := tx.Emit(ctx, event.Event{Kind: "review.withdrawn", Subject: r.ID, Data: map[string]any{"number": r.Number, "decision": standing[i].Decision}}); err != nil {
+	if err := emit(ctx, tx, r, "review.withdrawn", map[string]any{"decision": standing[i].Decision}); err != nil {
 		return r, err
 	}
 	return resettle(ctx, tx, s, r, now)
@@ -386,7 +398,7 @@ func Comment(ctx context.Context, tx Tx, g access.Grant, number int64, body stri
 	if err := tx.AddNote(ctx, n); err != nil {
 		return n, err
 	}
-	return n, tx.Emit(ctx, event.Event{Kind: "promotion.commented", Subject: r.ID, Data: map[string]any{"number": r.Number, "note": n.ID}})
+	return n, emit(ctx, tx, r, "promotion.commented", map[string]any{"note": n.ID})
 }
 
 // ReportCheck keeps what an outside system says of a digest, or of a version that has none by its id.

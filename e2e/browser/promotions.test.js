@@ -147,7 +147,7 @@ test('a model and its versions say what is live where, and what is asked', async
   await look(browser, `${server.url}/models/fraud-scorer`, 'model-promotions', { ready: '#live-title', ...await cookies('noor') });
   await asked.filter({ hasText: 'PR-2' }).filter({ hasText: 'marco' }).waitFor();
   await go('noor', '/models/fraud-scorer/versions/2');
-  assert.match(await live.innerText(), /production\s+v2\s+ended .*\s+promoted by noor · PR-2/);
+  assert.match(await live.innerText(), /production\s+v2\s+ended .*\s+promoted by noor\s+PR-2/);
   assert.equal(await asked.count(), 1);
   assert.equal(await page.locator('.lin').getByText('production').count(), 0, 'it is not live any more');
   await go('noor', '/models/fraud-scorer/versions/3');

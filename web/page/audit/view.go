@@ -150,7 +150,7 @@ func (t Told) sentence(ctx context.Context) string {
 	var args []any
 	for _, k := range keys {
 		said := "—"
-		if v, there := t.Data[k]; there && v != "" && v != nil {
+		if v, there := t.Data[k]; there && v != "" && v != nil && (t.Kind != "slot.changed" || v != 0.0) { // version 0 is none
 			said = fmt.Sprint(v)
 		}
 		args = append(args, said)
