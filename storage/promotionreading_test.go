@@ -3,6 +3,7 @@ package storage_test
 import (
 	"context"
 	"slices"
+	"strconv"
 	"testing"
 
 	"github.com/slipway-ml/slipway/domain"
@@ -32,7 +33,7 @@ func TestReadingPromotionsAndSlots(t *testing.T) {
 		other := w.create("eve", 2)
 		for _, body := range []string{"one", "two", "three"} {
 			w.must(w.as("ed", access.Editor, access.PromotionComment, func(ctx context.Context, tx *storage.Tx, g access.Grant) error {
-				_, err := promotion.Comment(ctx, tx, g, other.Number, body, tx.Now())
+				_, err := promotion.Comment(ctx, tx, g, other.Number, body, nil, tx.Now())
 				return err
 			}))
 		}
@@ -182,5 +183,67 @@ func TestWhereVersionsWereLive(t *testing.T) {
 			}
 			return nil
 		}))
+	})
+}
+
+func (w team) account(name string, role access.Role) (u access.User) {
+	w.t.Helper()
+	w.must(w.as("root", access.Admin, access.UserWrite, func(ctx context.Context, tx *storage.Tx, g access.Grant) (err error) {
+		u, err = access.CreateUser(ctx, tx, g, storage.NewID(tx.Now()), name, "x", role, tx.Now())
+		return err
+	}))
+	return u
+}
+
+func TestMentions(t *testing.T) {
+	storagetest.Each(t, func(t *testing.T, db *storage.DB) {
+		w := newTeam(t, db, oneApproval)
+		r := w.create("ed", 1)
+		people := map[string]access.User{}
+		for name, role := range map[string]access.Role{"ann": access.Viewer, "ben": access.Editor, "gone": access.Editor} {
+			people[name] = w.account(name, role)
+		}
+		w.must(w.as("root", access.Admin, access.UserWrite, func(ctx context.Context, tx *storage.Tx, g access.Grant) error {
+			return access.SetDisabled(ctx, tx, g, people["gone"].ID, true)
+		}))
+		comment := func(who string, names ...string) error {
+			return w.as(who, access.Editor, access.PromotionComment, func(ctx context.Context, tx *storage.Tx, g access.Grant) error {
+				_, err := promotion.Comment(ctx, tx, g, r.Number, "look", names, tx.Now())
+				return err
+			})
+		}
+		waits := func(name string) (n int) {
+			g := storagetest.Grant(t, people[name].ID, access.Viewer, access.PromotionRead)
+			w.must(db.Read(t.Context(), g, func(tx *storage.Tx) error {
+				all, err := promotion.Inbox(t.Context(), tx, g)
+				for _, x := range all {
+					if x.ID != r.ID || !x.Mentioned {
+						t.Errorf("%s is waited for by %+v", name, x)
+					}
+				}
+				n = len(all)
+				return err
+			}))
+			return n
+		}
+		w.must(comment("ed", "ann", "ben", "gone", "nobody"))
+		w.must(comment("ed", "ann"))
+		if waits("ann") != 1 || waits("ben") != 1 || waits("gone") != 0 {
+			t.Errorf("mentioned: %d %d %d", waits("ann"), waits("ben"), waits("gone"))
+		}
+		g := storagetest.Grant(t, people["ann"].ID, access.Viewer, access.PromotionRead)
+		w.must(db.Write(t.Context(), g, func(tx *storage.Tx) error { return promotion.Seen(t.Context(), tx, g, r.Number) }))
+		w.must(comment(people["ben"].ID, "ben"))
+		if waits("ann") != 0 || waits("ben") != 0 {
+			t.Errorf("who opened it or commented is still waited for: %d %d", waits("ann"), waits("ben"))
+		}
+		var many []string
+		for i := range 21 {
+			name := "p" + strconv.Itoa(i)
+			many = append(many, name)
+			w.account(name, access.Viewer)
+		}
+		refused(t, comment("ed", many...), "promotion.mentions")
+		w.must(comment("ed", many[1:]...))
 	})
 }

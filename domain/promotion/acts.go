@@ -2,6 +2,7 @@ package promotion
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -19,6 +20,9 @@ const (
 	maxIncident = 200
 	minWaiver   = 20 // of the reason for a waiver
 )
+
+// maxMentions is how many people one comment may mention.
+const maxMentions = 20
 
 func text(what, s string, least int) (string, error) {
 	s = strings.TrimSpace(s)
@@ -385,8 +389,9 @@ func WaiveGate(ctx context.Context, tx Tx, g access.Grant, number int64, gate, r
 	return resettle(ctx, tx, s, r, now)
 }
 
-// Comment adds to the discussion of a request, which stays open after its end.
-func Comment(ctx context.Context, tx Tx, g access.Grant, number int64, body string, now time.Time) (Note, error) {
+// Comment adds to the discussion of a request, which stays open after its end. Those whose names body mentions find the
+// request in their inbox until they have seen it; other names mean nobody.
+func Comment(ctx context.Context, tx Tx, g access.Grant, number int64, body string, names []string, now time.Time) (Note, error) {
 	r, err := Find(ctx, tx, g, access.PromotionComment, number)
 	if err != nil {
 		return Note{}, err
@@ -394,11 +399,41 @@ func Comment(ctx context.Context, tx Tx, g access.Grant, number int64, body stri
 	if body, err = text("comment", body, 1); err != nil {
 		return Note{}, err
 	}
+	people, err := tx.PeopleNamed(ctx, r.Workspace, names)
+	if err != nil {
+		return Note{}, err
+	}
+	if len(people) > maxMentions {
+		return Note{}, domain.Fail(domain.Invalid, "promotion.mentions", "a comment mentions at most %d people, not %d: name those who should look", maxMentions, len(people))
+	}
 	n := Note{ID: newID(), Promotion: r.ID, At: now.UnixMilli(), By: me(g), Kind: "comment", Body: body}
 	if err := tx.AddNote(ctx, n); err != nil {
 		return n, err
 	}
-	return n, emit(ctx, tx, r, "promotion.commented", map[string]any{"note": n.ID})
+	if err := emit(ctx, tx, r, told+"commented", map[string]any{"note": n.ID}); err != nil {
+		return n, err
+	}
+	for _, id := range slices.Sorted(maps.Values(people)) {
+		if id == me(g) {
+			continue
+		}
+		if err := tx.AddMention(ctx, r.ID, id, n.At); err != nil {
+			return n, err
+		}
+		if err := emit(ctx, tx, r, told+"mentioned", map[string]any{"note": n.ID, "user": id}); err != nil {
+			return n, err
+		}
+	}
+	return n, tx.EndMention(ctx, r.ID, me(g))
+}
+
+// Seen takes a request out of the inbox of the caller, who was mentioned in its discussion and has opened it.
+func Seen(ctx context.Context, tx Tx, g access.Grant, number int64) error {
+	r, err := Find(ctx, tx, g, access.PromotionRead, number)
+	if err != nil {
+		return err
+	}
+	return tx.EndMention(ctx, r.ID, me(g))
 }
 
 // ReportCheck keeps what an outside system says of a digest, or of a version that has none by its id.

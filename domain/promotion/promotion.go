@@ -234,6 +234,10 @@ type Tx interface {
 	AddWaiver(ctx context.Context, promotion, id string, w Waiver, at int64) error
 	EndWaivers(ctx context.Context, promotion, gate string, at int64) error
 	AddNote(ctx context.Context, n Note) error
+	// PeopleNamed finds those of some names who are active in a workspace: their ids by their names.
+	PeopleNamed(ctx context.Context, workspace string, names []string) (map[string]string, error)
+	AddMention(ctx context.Context, promotion, user string, at int64) error // or leave the one that is there
+	EndMention(ctx context.Context, promotion, user string) error           // if there is one
 
 	LatestChecks(ctx context.Context, workspace, digest string) ([]Check, error) // the last of each name
 	AddCheck(ctx context.Context, workspace string, c Check) error

@@ -157,6 +157,43 @@ test('a model and its versions say what is live where, and what is asked', async
   await look(browser, `${server.url}/models/fraud-scorer/versions/1`, 'version-promotions', { ready: '#live-title', ...await cookies('noor') });
 });
 
+test('a name after @ is offered, marks its bearer and reaches them until they have looked', async () => {
+  const { page } = tabs.noor;
+  await go('noor', '/promotions/1');
+  const body = page.locator('#body');
+  const options = page.getByRole('option');
+  await body.click();
+  await page.keyboard.type('ada@example.org `@ada` @nobody and @');
+  await options.first().waitFor();
+  assert.deepEqual(await options.allInnerTexts(), ['@ada', '@iris', '@marco', '@noor']);
+  await page.keyboard.type('ir');
+  assert.deepEqual(await options.allInnerTexts(), ['@iris']);
+  await axe(page, 'names are offered');
+  await page.keyboard.press('ArrowDown');
+  assert.equal(await body.getAttribute('aria-activedescendant'), await options.first().getAttribute('id'));
+  await page.keyboard.press('Enter');
+  await page.keyboard.type('look, please');
+  assert.equal(await body.inputValue(), 'ada@example.org `@ada` @nobody and @iris look, please');
+  await page.keyboard.type(' @ma');
+  await options.first().waitFor();
+  await page.keyboard.press('Escape');
+  assert.equal(await options.count(), 0, 'the list is gone and the text stays');
+  await button('noor', 'Comment').click();
+  await page.locator('.mention').waitFor();
+  assert.deepEqual(await page.locator('.mention').allInnerTexts(), ['@iris'], 'only people of the workspace are marked');
+  await go('ada', '/promotions?tab=waiting');
+  assert.equal(await tabs.ada.page.getByText('mentioned you').count(), 0);
+  await go('iris', '/promotions?tab=waiting');
+  await tabs.iris.page.getByRole('row', { name: /PR-1.*mentioned you/ }).waitFor();
+  await go('iris', '/');
+  await tabs.iris.page.getByText('mentioned you').waitFor();
+  await look(browser, `${server.url}/promotions?tab=waiting`, 'promotions-mentioned', { ready: '.tbl', ...await cookies('iris') });
+  await look(browser, `${server.url}/promotions/1`, 'promotion-mention', { ready: '.mention', ...await cookies('noor') });
+  await go('iris', '/promotions/1');
+  await go('iris', '/promotions?tab=waiting');
+  assert.equal(await tabs.iris.page.getByText('mentioned you').count(), 0, 'who has looked is not called any more');
+});
+
 test('nothing that people wrote runs', async () => {
   for (const who of Object.keys(tabs)) {
     await go(who, '/promotions/1');

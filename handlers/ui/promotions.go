@@ -21,6 +21,7 @@ import (
 	"github.com/slipway-ml/slipway/web/component"
 	"github.com/slipway-ml/slipway/web/format"
 	"github.com/slipway-ml/slipway/web/i18n"
+	"github.com/slipway-ml/slipway/web/markdown"
 	page "github.com/slipway-ml/slipway/web/page/promotions"
 	registrypage "github.com/slipway-ml/slipway/web/page/registry"
 )
@@ -48,6 +49,7 @@ const (
 	promotionsShown = 40
 	notesShown      = 200
 	liveShown       = 500
+	peopleOffered   = 500 // after an @; any other name may be typed
 )
 
 // waitingFor counts what waits for the reader, for the frame of the page. A page is shown without it rather than not at all.
@@ -76,14 +78,25 @@ func waitingRows(r *route.Request) (rows []page.Row, err error) {
 		return nil, err
 	}
 	err = r.DB.Read(r.Ctx(), g, func(tx *storage.Tx) error {
-		review, own, err := promotion.Inbox(r.Ctx(), tx, g)
+		all, err := promotion.Inbox(r.Ctx(), tx, g)
 		if err != nil {
 			return err
 		}
-		all := slices.Concat(review, own)
-		rows, err = promotionRows(r, tx, g, all[:min(len(all), most)])
+		rows, err = inboxRows(r, tx, g, all[:min(len(all), most)])
 		return err
 	})
+	return rows, err
+}
+
+func inboxRows(r *route.Request, tx *storage.Tx, g access.Grant, all []promotion.Item) ([]page.Row, error) {
+	requests := make([]promotion.Request, len(all))
+	for i, w := range all {
+		requests[i] = w.Request
+	}
+	rows, err := promotionRows(r, tx, g, requests)
+	for i := range rows {
+		rows[i].Mentioned = all[i].Mentioned
+	}
 	return rows, err
 }
 
@@ -98,24 +111,26 @@ func listPromotions(r *route.Request) error {
 		q.Author = r.Grant.Actor().ID
 	}
 	if err := route.See(r, func(tx *storage.Tx) error {
-		review, own, err := promotion.Inbox(r.Ctx(), tx, r.Grant)
+		waiting, err := promotion.Inbox(r.Ctx(), tx, r.Grant)
 		if err != nil {
 			return err
 		}
-		v.Waiting = len(review) + len(own)
-		all := slices.Concat(review, own)
-		if v.Tab != page.TabWaiting {
-			if all, err = tx.Promotions(r.Ctx(), r.Grant.Workspace(), q); err != nil {
-				return err
-			}
-			v.Pager = component.PagerProps{Shown: i18n.N(r.Ctx(), "promotions.shown", int64(min(len(all), promotionsShown)))}
-			if len(all) > promotionsShown {
-				all = all[:promotionsShown]
-				v.Pager.Next = "/promotions?tab=" + v.Tab + "&below=" + strconv.FormatInt(all[len(all)-1].Number, 10)
-			}
-			if below > 0 {
-				v.Pager.First = "/promotions?tab=" + v.Tab
-			}
+		v.Waiting = len(waiting)
+		if v.Tab == page.TabWaiting {
+			v.Rows, err = inboxRows(r, tx, r.Grant, waiting)
+			return err
+		}
+		all, err := tx.Promotions(r.Ctx(), r.Grant.Workspace(), q)
+		if err != nil {
+			return err
+		}
+		v.Pager = component.PagerProps{Shown: i18n.N(r.Ctx(), "promotions.shown", int64(min(len(all), promotionsShown)))}
+		if len(all) > promotionsShown {
+			all = all[:promotionsShown]
+			v.Pager.Next = "/promotions?tab=" + v.Tab + "&below=" + strconv.FormatInt(all[len(all)-1].Number, 10)
+		}
+		if below > 0 {
+			v.Pager.First = "/promotions?tab=" + v.Tab
 		}
 		v.Rows, err = promotionRows(r, tx, r.Grant, all)
 		return err
@@ -291,6 +306,11 @@ func showPromotion(r *route.Request) error {
 	if err != nil {
 		return err
 	}
+	if v.Mentioned {
+		if err := r.DB.Write(r.Ctx(), r.Grant, func(tx *storage.Tx) error { return promotion.Seen(r.Ctx(), tx, r.Grant, v.Number) }); err != nil {
+			return err
+		}
+	}
 	return r.Render(http.StatusOK, page.Show(v))
 }
 
@@ -360,6 +380,28 @@ func (p *promotionPage) fill() error {
 		_, v.Until, _ = s.Frozen()
 	case "early":
 		v.Until = instant(q.NotBefore)
+	}
+	var called []string
+	for _, n := range notes {
+		if n.Kind == "comment" {
+			called = append(called, markdown.Mentioned(n.Body)...)
+		}
+	}
+	known, err := p.tx.PeopleNamed(ctx, q.Workspace, called)
+	if err != nil {
+		return err
+	}
+	v.People = map[string]bool{}
+	for name := range known {
+		v.People[name] = true
+	}
+	if may(p.Request, access.PromotionComment) {
+		if v.Callable, err = p.tx.PeopleNames(ctx, q.Workspace, peopleOffered); err != nil {
+			return err
+		}
+	}
+	if v.Mentioned, err = p.tx.MentionedIn(ctx, q.ID, p.Grant.Actor().ID); err != nil {
+		return err
 	}
 	for _, n := range notes {
 		v.Notes = append(v.Notes, page.Note{By: p.names[n.By], Kind: n.Kind, Body: n.Body, At: instant(n.At)})
@@ -717,10 +759,11 @@ func waiveGate(r *route.Request) error {
 }
 
 func commentPromotion(r *route.Request) error {
+	body := r.FormValue("body")
 	return onPromotion(r, "flash.saved", func(tx *storage.Tx, n int64) error {
-		_, err := promotion.Comment(r.Ctx(), tx, r.Grant, n, r.FormValue("body"), tx.Now())
+		_, err := promotion.Comment(r.Ctx(), tx, r.Grant, n, body, markdown.Mentioned(body), tx.Now())
 		return err
-	}, nil)
+	}, func(v *page.ShowView, text string) { v.Said, v.SaidError = body, text })
 }
 
 func executePromotion(r *route.Request) error {

@@ -137,7 +137,7 @@ var sentences = map[string][]string{
 	"promotion.created": {"number", "version"}, "promotion.submitted": {"number"}, "promotion.edited": {"number", "revision"}, "promotion.cancelled": {"number"},
 	"promotion.rejected": {"number"}, "promotion.expired": {"number"}, "promotion.superseded": {"number"}, "promotion.executing": {"number"},
 	"promotion.completed": {"number", "version"}, "promotion.failed": {"number"}, "promotion.waived": {"number"}, "promotion.broke_glass": {"number"},
-	"promotion.debt_closed": {"number"}, "promotion.commented": {"number"}, "review.added": {"number", "decision"}, "review.withdrawn": {"number"},
+	"promotion.debt_closed": {"number"}, "promotion.commented": {"number"}, "promotion.mentioned": {"number"}, "review.added": {"number", "decision"}, "review.withdrawn": {"number"},
 	"check.reported": {"name", "state"}, "slot.changed": {"environment", "from", "to", "cause"}, "bypass.used": {"number", "environment"},
 }
 

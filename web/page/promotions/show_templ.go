@@ -2313,7 +2313,7 @@ func discussion(v ShowView) templ.Component {
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
-				templ_7745c5c3_Err = markdown.Render(n.Body).Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = markdown.RenderFor(n.Body, v.People).Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
@@ -2367,7 +2367,7 @@ func discussion(v ShowView) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = component.Field(component.FieldProps{Name: "body", Label: i18n.T(ctx, "promotions.add_comment"), Rows: 2, Required: true}).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = component.Field(component.FieldProps{Name: "body", Label: i18n.T(ctx, "promotions.add_comment"), Help: i18n.T(ctx, "promotions.mention_help"), Value: v.Said, Error: v.SaidError, Rows: 3, Required: true, Callable: v.Callable}).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

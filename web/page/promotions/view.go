@@ -49,6 +49,7 @@ type Row struct {
 	Cause       string
 	Author      string
 	Approved    []string // by these people; filled where a page shows it
+	Mentioned   bool     // the reader is, in its discussion
 	Updated     time.Time
 }
 
@@ -178,6 +179,12 @@ type ShowView struct {
 	Comment    string // as typed, with Error
 	Error      string
 	Problem    string // of another form, at the top
+	Said       string // a comment as typed, with SaidError
+	SaidError  string
+
+	People    map[string]bool // names that are marked where a comment mentions them
+	Callable  []string        // names that are offered after an @
+	Mentioned bool            // the reader is, and sees it now
 }
 
 // Step is an environment on the way.
