@@ -155,6 +155,9 @@ func (e Environment) Open(model string, number int64) error {
 		"%s is protected: what is live there changes by a promotion that reviewers approve. Request it at %s", e.Name, RequestPath(e.Name, model, number))
 }
 
+// LivePath is the page, below the server's address, of what is live where.
+const LivePath = "/slots"
+
 // RequestPath is the page, below the server's address, on which to ask for a version in an environment, "" for the one that
 // the page offers first.
 func RequestPath(environment, model string, number int64) string {

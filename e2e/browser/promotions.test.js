@@ -157,6 +157,32 @@ test('a model and its versions say what is live where, and what is asked', async
   await look(browser, `${server.url}/models/fraud-scorer/versions/1`, 'version-promotions', { ready: '#live-title', ...await cookies('noor') });
 });
 
+test('what is live keeps its name, and the refusal leads on', async () => {
+  const { page } = tabs.ada;
+  tabs.ada.expect(400, 403);
+  await go('ada', '/models/fraud-scorer');
+  await page.getByRole('button', { name: 'Actions for fraud-scorer' }).click();
+  await page.getByLabel('New name').fill('other');
+  await page.getByRole('button', { name: 'Rename' }).click();
+  await page.getByRole('alert').getByRole('link', { name: '/slots' }).waitFor();
+  await axe(page, 'a name that stays');
+  await go('ada', '/models/fraud-scorer');
+  await page.getByRole('button', { name: 'Actions for fraud-scorer' }).click();
+  await page.getByRole('button', { name: 'Move to the trash' }).click();
+  await axe(page, 'a model that stays');
+  await page.getByRole('alert').getByRole('link', { name: '/slots' }).click();
+  await page.getByRole('heading', { name: 'What is live' }).waitFor();
+  await go('ada', '/models/fraud-scorer');
+  await button('ada', 'Edit aliases').click();
+  await page.fill('#alias-name', 'production');
+  await page.fill('#alias-version', '3');
+  await page.getByRole('dialog').getByRole('button', { name: 'Save' }).click();
+  await page.locator('#alias-name-error').getByRole('link', { name: /promotions.new/ }).click();
+  await page.waitForURL('**/promotions/new?*');
+  assert.equal(await page.inputValue('#version'), '3');
+  tabs.ada.expect();
+});
+
 test('a name after @ is offered, marks its bearer and reaches them until they have looked', async () => {
   const { page } = tabs.noor;
   await go('noor', '/promotions/1');
