@@ -298,7 +298,8 @@ func TestEveryOperation(t *testing.T) {
 	}
 	o.ok("rita", "POST", at+"/reviews", `{"decision":"approve","binding":`+o.binding(at)+`}`)
 	o.ok("ed", "POST", at+"/comments", `{"body":"one"}`)
-	o.ok("vic", "POST", at+"/comments", `{"body":"two"}`)
+	o.ok("rita", "POST", at+"/comments", `{"body":"two"}`)
+	o.no("vic", "POST", at+"/comments", `{"body":"three"}`, 403, "access.denied") // who only reads changes nothing
 	first := o.ok("vic", "GET", at+"/comments?limit=1", "")
 	second := o.ok("vic", "GET", at+"/comments?limit=1&cursor="+first["next_cursor"].(string), "")
 	if second["next_cursor"] != nil || second["comments"].([]any)[0].(map[string]any)["body"] != "two" {

@@ -38,7 +38,7 @@ func TestPermissionsPage(t *testing.T) {
 	b.WriteString("# Who may do what\n\nMade from the route table; do not edit. `go test ./handlers -run TestPermissionsPage -update` writes it anew.\n\n")
 	b.WriteString("A permission belongs to a class; roles and token scopes are sets of classes. A request needs its permission from its role *and*, if it uses a token, from one of the token's scopes.\n\n")
 	b.WriteString("| class | viewer | editor | reviewer | admin | token scopes |\n| --- | --- | --- | --- | --- | --- |\n")
-	for _, c := range []access.Class{access.ClassPublic, access.ClassSelf, access.ClassRead, access.ClassWrite, access.ClassPropose, access.ClassReview, access.ClassAdmin} {
+	for _, c := range []access.Class{access.ClassPublic, access.ClassSelf, access.ClassRead, access.ClassWrite, access.ClassPropose, access.ClassDiscuss, access.ClassReview, access.ClassOperate, access.ClassBreak, access.ClassAdmin} {
 		p := access.Perm{Name: "x", Class: c}
 		fmt.Fprintf(&b, "| %s |", c)
 		for _, r := range access.Roles {
@@ -91,6 +91,20 @@ func TestPublicRoutes(t *testing.T) {
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("got %q", got)
+	}
+}
+
+// Who only reads changes nothing that others see: what they may send are questions too long for an address, and their own
+// views of a table.
+func TestReadingChangesNothing(t *testing.T) {
+	questions := []string{"/experiments/search", "/experiments/search-datasets", "/runs/search", "/logged-models/search", "/registered-models/get-latest-versions", "/artifacts/presigned-download-url"}
+	for _, r := range table(t) {
+		if r.Method == http.MethodGet || r.Perm.Class != access.ClassRead || r.Perm == access.ViewWrite {
+			continue
+		}
+		if !slices.ContainsFunc(questions, func(q string) bool { return strings.HasSuffix(r.Path, "/mlflow"+q) }) {
+			t.Errorf("%s %s changes something under %s, which viewers have", r.Method, r.Path, r.Perm.Name)
+		}
 	}
 }
 

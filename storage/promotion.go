@@ -126,6 +126,9 @@ func (t *Tx) Promotions(ctx context.Context, workspace string, q promotion.Query
 	if q.Asset != "" {
 		w.and("p.asset_id = " + w.arg(q.Asset))
 	}
+	if q.Version != "" {
+		w.and("p.version_id = " + w.arg(q.Version))
+	}
 	if q.Environment != "" {
 		w.and("p.environment_id = " + w.arg(q.Environment))
 	}
@@ -184,6 +187,22 @@ func (t *Tx) AddNote(ctx context.Context, n promotion.Note) error {
 		INSERT INTO promotion_notes (id, promotion_id, at, author, kind, body)
 		SELECT CAST($1 AS TEXT), CAST($2 AS TEXT), CASE WHEN last >= $3 THEN last + 1 ELSE $3 END, CAST($4 AS TEXT), CAST($5 AS TEXT), CAST($6 AS TEXT)
 		  FROM (SELECT COALESCE(MAX(at), 0) AS last FROM promotion_notes WHERE promotion_id = $2) x`, n.ID, n.Promotion, n.At, n.By, n.Kind, n.Body)
+}
+
+// AddMention notes that somebody is mentioned and has not seen it.
+func (t *Tx) AddMention(ctx context.Context, promotion, user string, at int64) error {
+	return t.exec(ctx, `INSERT INTO promotion_mentions (promotion_id, user_id, at) VALUES ($1, $2, $3) ON CONFLICT (promotion_id, user_id) DO NOTHING`, promotion, user, at)
+}
+
+// EndMention forgets that somebody was mentioned.
+func (t *Tx) EndMention(ctx context.Context, promotion, user string) error {
+	return t.exec(ctx, `DELETE FROM promotion_mentions WHERE promotion_id = $1 AND user_id = $2`, promotion, user)
+}
+
+// MentionedIn reports whether somebody is mentioned in the discussion of a request and has not seen it.
+func (t *Tx) MentionedIn(ctx context.Context, promotion, user string) (bool, error) {
+	n, err := one(ctx, t, column[int64], `SELECT COUNT(*) FROM promotion_mentions WHERE promotion_id = $1 AND user_id = $2`, promotion, user)
+	return n > 0, err
 }
 
 const noteCols = `n.id, n.promotion_id, n.at, n.author, n.kind, n.body`
@@ -284,6 +303,27 @@ func (t *Tx) People(ctx context.Context, workspace string) ([]promotion.Person, 
 	return t.persons(ctx, ` AND NOT u.disabled`, workspace)
 }
 
+// PeopleNamed finds the ids of those who are active in a workspace by some of their names.
+func (t *Tx) PeopleNamed(ctx context.Context, workspace string, names []string) (map[string]string, error) {
+	out := map[string]string{}
+	text, err := json.Marshal(names)
+	if err != nil || len(names) == 0 {
+		return out, err
+	}
+	return out, t.each(ctx, func(row scanner) error {
+		var id, name string
+		err := row(&id, &name)
+		out[name] = id
+		return err
+	}, `SELECT u.id, u.name FROM memberships m JOIN users u ON u.id = m.user_id WHERE m.workspace_id = $1 AND NOT u.disabled AND `+t.db.InTexts("u.name", "$2"), workspace, string(text))
+}
+
+// PeopleNames lists the names of those who are active in a workspace.
+func (t *Tx) PeopleNames(ctx context.Context, workspace string, most int) ([]string, error) {
+	return list(ctx, t, column[string], `
+		SELECT u.name FROM memberships m JOIN users u ON u.id = m.user_id WHERE m.workspace_id = $1 AND NOT u.disabled ORDER BY u.name LIMIT $2`, workspace, most)
+}
+
 const debtCols = `promotion_id, slot_id, opened_at, due_at, closed_at, closed_by, comment`
 
 func scanDebt(row scanner) (d promotion.Debt, err error) {
@@ -366,6 +406,13 @@ func (t *Tx) PromotionsToReview(ctx context.Context, workspace, user string, mos
 		   AND NOT EXISTS (SELECT 1 FROM promotion_reviews r WHERE r.promotion_id = p.id AND r.reviewer = $2 AND r.withdrawn_at = 0 AND r.revision = p.revision
 		           AND (r.decision <> 'approve' OR r.evidence = p.evidence_digest AND r.policy = p.policy_digest AND r.base_generation = p.base_generation))
 		 ORDER BY p.number LIMIT $3`, workspace, user, most)
+}
+
+// PromotionsMentioning lists the requests in whose discussion somebody is mentioned who has not seen it.
+func (t *Tx) PromotionsMentioning(ctx context.Context, workspace, user string, most int) ([]promotion.Request, error) {
+	return list(ctx, t, scanPromotion, `
+		SELECT `+promotionCols+` FROM promotion_mentions m JOIN promotions p ON p.id = m.promotion_id
+		 WHERE m.user_id = $2 AND p.workspace_id = $1 ORDER BY m.at DESC, p.number DESC LIMIT $3`, workspace, user, most)
 }
 
 // PromotionsToAct lists what waits for its author.

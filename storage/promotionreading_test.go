@@ -3,6 +3,7 @@ package storage_test
 import (
 	"context"
 	"slices"
+	"strconv"
 	"testing"
 
 	"github.com/slipway-ml/slipway/domain"
@@ -32,7 +33,7 @@ func TestReadingPromotionsAndSlots(t *testing.T) {
 		other := w.create("eve", 2)
 		for _, body := range []string{"one", "two", "three"} {
 			w.must(w.as("ed", access.Editor, access.PromotionComment, func(ctx context.Context, tx *storage.Tx, g access.Grant) error {
-				_, err := promotion.Comment(ctx, tx, g, other.Number, body, tx.Now())
+				_, err := promotion.Comment(ctx, tx, g, other.Number, body, nil, tx.Now())
 				return err
 			}))
 		}
@@ -132,5 +133,117 @@ func TestReadingPromotionsAndSlots(t *testing.T) {
 			}
 			return nil
 		}))
+	})
+}
+
+func TestWhereVersionsWereLive(t *testing.T) {
+	storagetest.Each(t, func(t *testing.T, db *storage.DB) {
+		w := newTeam(t, db, oneApproval)
+		var all []promotion.Request
+		for n := int64(1); n <= 2; n++ {
+			r := w.create("ed", n)
+			r, err := w.decide("rita", access.Reviewer, r, promotion.Approve)
+			w.must(err)
+			r, err = w.execute("ed", r)
+			w.must(err)
+			all = append(all, r)
+		}
+		first, second := all[0], all[1]
+		w.must(w.see(access.PromotionRead, func(ctx context.Context, tx *storage.Tx, g access.Grant) error {
+			one := func(version string) promotion.Stay {
+				found, err := promotion.Stays(ctx, tx, g, first.AssetID, version)
+				if err != nil || len(found) != 1 || found[0].Environment != "production" || found[0].By != "ed" {
+					t.Fatalf("%+v %v", found, err)
+				}
+				return found[0]
+			}
+			was, is := one(first.Candidate.ID), one("")
+			if was.To.Number != 1 || was.Number != first.Number || was.Until != is.At || was.Until == 0 {
+				t.Errorf("what was live: %+v", was)
+			}
+			if is.To.Number != 2 || is.Number != second.Number || is.Until != 0 {
+				t.Errorf("what is live: %+v", is)
+			}
+			never, err := promotion.Stays(ctx, tx, g, first.AssetID, "another")
+			if err != nil || never != nil {
+				t.Errorf("what was never live: %+v %v", never, err)
+			}
+			found, err := promotion.List(ctx, tx, g, promotion.Query{Version: first.Candidate.ID, Most: 10})
+			if err != nil || len(found) != 1 || found[0].Number != first.Number {
+				t.Errorf("asked for the first version: %+v %v", found, err)
+			}
+			reviews, err := tx.PromotionReviews(ctx, first.ID)
+			w.must(err)
+			if by := first.Approvers(reviews); !slices.Equal(by, []string{"rita"}) {
+				t.Errorf("approved by %v", by)
+			}
+			first.Revision++
+			if by := first.Approvers(reviews); by != nil {
+				t.Errorf("what was edited is approved by %v", by)
+			}
+			return nil
+		}))
+	})
+}
+
+func (w team) account(name string, role access.Role) (u access.User) {
+	w.t.Helper()
+	w.must(w.as("root", access.Admin, access.UserWrite, func(ctx context.Context, tx *storage.Tx, g access.Grant) (err error) {
+		u, err = access.CreateUser(ctx, tx, g, storage.NewID(tx.Now()), name, "x", role, tx.Now())
+		return err
+	}))
+	return u
+}
+
+func TestMentions(t *testing.T) {
+	storagetest.Each(t, func(t *testing.T, db *storage.DB) {
+		w := newTeam(t, db, oneApproval)
+		r := w.create("ed", 1)
+		people := map[string]access.User{}
+		for name, role := range map[string]access.Role{"ann": access.Viewer, "ben": access.Editor, "gone": access.Editor} {
+			people[name] = w.account(name, role)
+		}
+		w.must(w.as("root", access.Admin, access.UserWrite, func(ctx context.Context, tx *storage.Tx, g access.Grant) error {
+			return access.SetDisabled(ctx, tx, g, people["gone"].ID, true)
+		}))
+		comment := func(who string, names ...string) error {
+			return w.as(who, access.Editor, access.PromotionComment, func(ctx context.Context, tx *storage.Tx, g access.Grant) error {
+				_, err := promotion.Comment(ctx, tx, g, r.Number, "look", names, tx.Now())
+				return err
+			})
+		}
+		waits := func(name string) (n int) {
+			g := storagetest.Grant(t, people[name].ID, access.Viewer, access.PromotionRead)
+			w.must(db.Read(t.Context(), g, func(tx *storage.Tx) error {
+				all, err := promotion.Inbox(t.Context(), tx, g)
+				for _, x := range all {
+					if x.ID != r.ID || !x.Mentioned {
+						t.Errorf("%s is waited for by %+v", name, x)
+					}
+				}
+				n = len(all)
+				return err
+			}))
+			return n
+		}
+		w.must(comment("ed", "ann", "ben", "gone", "nobody"))
+		w.must(comment("ed", "ann"))
+		if waits("ann") != 1 || waits("ben") != 1 || waits("gone") != 0 {
+			t.Errorf("mentioned: %d %d %d", waits("ann"), waits("ben"), waits("gone"))
+		}
+		g := storagetest.Grant(t, people["ann"].ID, access.Viewer, access.PromotionRead)
+		w.must(db.Write(t.Context(), g, func(tx *storage.Tx) error { return promotion.Seen(t.Context(), tx, g, r.Number) }))
+		w.must(comment(people["ben"].ID, "ben"))
+		if waits("ann") != 0 || waits("ben") != 0 {
+			t.Errorf("who opened it or commented is still waited for: %d %d", waits("ann"), waits("ben"))
+		}
+		var many []string
+		for i := range 21 {
+			name := "p" + strconv.Itoa(i)
+			many = append(many, name)
+			w.account(name, access.Viewer)
+		}
+		refused(t, comment("ed", many...), "promotion.mentions")
+		w.must(comment("ed", many[1:]...))
 	})
 }

@@ -25,9 +25,9 @@ var Roles = []Role{Viewer, Editor, Reviewer, Admin}
 
 var roleClasses = map[Role][]Class{
 	Viewer:   {ClassRead},
-	Editor:   {ClassRead, ClassWrite, ClassPropose, ClassOperate},
-	Reviewer: {ClassRead, ClassReview},
-	Admin:    {ClassRead, ClassWrite, ClassPropose, ClassReview, ClassOperate, ClassAdmin},
+	Editor:   {ClassRead, ClassWrite, ClassPropose, ClassDiscuss, ClassOperate},
+	Reviewer: {ClassRead, ClassDiscuss, ClassReview},
+	Admin:    {ClassRead, ClassWrite, ClassPropose, ClassDiscuss, ClassReview, ClassOperate, ClassAdmin},
 }
 
 // Extra is what a person may in a workspace besides their role.
@@ -62,9 +62,9 @@ var Scopes = []Scope{ScopeRead, ScopeWrite, ScopePropose, ScopeOperate, ScopeAdm
 var scopeClasses = map[Scope][]Class{
 	ScopeRead:    {ClassRead},
 	ScopeWrite:   {ClassRead, ClassWrite},
-	ScopePropose: {ClassRead, ClassPropose},
+	ScopePropose: {ClassRead, ClassPropose, ClassDiscuss},
 	ScopeOperate: {ClassRead, ClassOperate},
-	ScopeAdmin:   {ClassRead, ClassWrite, ClassPropose, ClassReview, ClassOperate, ClassAdmin, ClassSelf}, // no token breaks glass: a person does
+	ScopeAdmin:   {ClassRead, ClassWrite, ClassPropose, ClassDiscuss, ClassReview, ClassOperate, ClassAdmin, ClassSelf}, // no token breaks glass: a person does
 }
 
 // ParseScope reads a token scope's name.

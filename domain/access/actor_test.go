@@ -8,24 +8,24 @@ import (
 	"github.com/slipway-ml/slipway/domain"
 )
 
-var classes = []Class{ClassPublic, ClassSelf, ClassRead, ClassWrite, ClassPropose, ClassReview, ClassOperate, ClassBreak, ClassAdmin}
+var classes = []Class{ClassPublic, ClassSelf, ClassRead, ClassWrite, ClassPropose, ClassDiscuss, ClassReview, ClassOperate, ClassBreak, ClassAdmin}
 
 // byRole and byScope say what each may, written out so that a slip in the code's own tables is seen.
 var (
 	byRole = map[Role]string{
 		"":       "public self",
 		Viewer:   "public self read",
-		Editor:   "public self read write propose operate",
-		Reviewer: "public self read review",
-		Admin:    "public self read write propose review operate admin",
+		Editor:   "public self read write propose discuss operate",
+		Reviewer: "public self read discuss review",
+		Admin:    "public self read write propose discuss review operate admin",
 		"root":   "public self", // no role of ours
 	}
 	byScope = map[Scope]string{
 		ScopeRead:    "public read",
 		ScopeWrite:   "public read write",
-		ScopePropose: "public read propose",
+		ScopePropose: "public read propose discuss",
 		ScopeOperate: "public read operate",
-		ScopeAdmin:   "public self read write propose review operate admin",
+		ScopeAdmin:   "public self read write propose discuss review operate admin",
 		"all":        "public", // no scope of ours
 	}
 )

@@ -12,6 +12,7 @@ const (
 	ClassRead    Class = "read"    // see
 	ClassWrite   Class = "write"   // log, change, delete
 	ClassPropose Class = "propose" // ask for a promotion
+	ClassDiscuss Class = "discuss" // say something where others decide
 	ClassReview  Class = "review"  // decide on somebody else's request
 	ClassOperate Class = "operate" // carry out what is approved, roll back
 	ClassBreak   Class = "break"   // act in an emergency without the reviews
@@ -61,7 +62,7 @@ var (
 
 	PromotionRead    = Perm{Name: "promotion.read", Class: ClassRead}
 	PromotionPropose = Perm{Name: "promotion.propose", Class: ClassPropose, Audited: true} // ask, change, withdraw
-	PromotionComment = Perm{Name: "promotion.comment", Class: ClassRead, Audited: true}
+	PromotionComment = Perm{Name: "promotion.comment", Class: ClassDiscuss, Audited: true}
 	PromotionReview  = Perm{Name: "promotion.review", Class: ClassReview, Audited: true}   // approve, refuse, waive a gate
 	PromotionExecute = Perm{Name: "promotion.execute", Class: ClassOperate, Audited: true} // one's own; an operator any
 	PromotionBreak   = Perm{Name: "promotion.break_glass", Class: ClassBreak, Audited: true}

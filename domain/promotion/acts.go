@@ -2,6 +2,7 @@ package promotion
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -19,6 +20,9 @@ const (
 	maxIncident = 200
 	minWaiver   = 20 // of the reason for a waiver
 )
+
+// maxMentions is how many people one comment may mention.
+const maxMentions = 20
 
 func text(what, s string, least int) (string, error) {
 	s = strings.TrimSpace(s)
@@ -179,10 +183,22 @@ func tell(ctx context.Context, tx Tx, g access.Grant, r Request, kind, body stri
 	if err := tx.AddNote(ctx, Note{ID: newID(), Promotion: r.ID, At: r.UpdatedAt, By: me(g), Kind: kind, Body: body}); err != nil {
 		return err
 	}
-	return tx.Emit(ctx, event.Event{Kind: told + kind, Subject: r.ID, Data: map[string]any{
-		"number": r.Number, "state": r.State, "kind": r.Kind, "asset": r.AssetID, "version": r.Candidate.Number, "digest": r.Candidate.Digest,
+	return emit(ctx, tx, r, told+kind, map[string]any{
+		"state": r.State, "kind": r.Kind, "asset": r.AssetID, "version": r.Candidate.Number, "digest": r.Candidate.Digest,
 		"environment": r.EnvironmentID, "revision": r.Revision,
-	}})
+	})
+}
+
+// emit tells what happened to r. The audit log finds it by the names of the request and of its model, too.
+func emit(ctx context.Context, tx Tx, r Request, kind string, data map[string]any) error {
+	m, err := tx.ModelByID(ctx, r.AssetID)
+	if err == nil {
+		data["model"] = m.Name
+	} else if domain.KindOf(err) != domain.NotFound {
+		return err
+	}
+	data["number"], data["name"] = r.Number, r.Name()
+	return tx.Emit(ctx, event.Event{Kind: kind, Subject: r.ID, Data: data})
 }
 
 // resettle reckons the state of r again after a change of it and saves it.
@@ -309,10 +325,10 @@ func Decide(ctx context.Context, tx Tx, g access.Grant, number int64, d Decision
 	if err := tx.AddReview(ctx, review); err != nil {
 		return r, err
 	}
-	if err := tx.Emit(ctx, event.Event{Kind: "review.added", Subject: r.ID, Data: map[string]any{
-		"number": r.Number, "decision": d, "candidate": review.Binding.Candidate, "revision": review.Binding.Revision,
+	if err := emit(ctx, tx, r, "review.added", map[string]any{
+		"decision": d, "candidate": review.Binding.Candidate, "revision": review.Binding.Revision,
 		"evidence": review.Binding.Evidence, "policy": review.Binding.Policy, "base_generation": review.Binding.Base,
-	}}); err != nil {
+	}); err != nil {
 		return r, err
 	}
 	if d == Reject && s.Policy.FinalReject {
@@ -343,7 +359,7 @@ func Withdraw(ctx context.Context, tx Tx, g access.Grant, number int64, now time
 			}
 		}
 	}
-	if err := tx.Emit(ctx, event.Event{Kind: "review.withdrawn", Subject: r.ID, Data: map[string]any{"number": r.Number, "decision": standing[i].Decision}}); err != nil {
+	if err := emit(ctx, tx, r, "review.withdrawn", map[string]any{"decision": standing[i].Decision}); err != nil {
 		return r, err
 	}
 	return resettle(ctx, tx, s, r, now)
@@ -386,8 +402,9 @@ func WaiveGate(ctx context.Context, tx Tx, g access.Grant, number int64, gate, r
 	return resettle(ctx, tx, s, r, now)
 }
 
-// Comment adds to the discussion of a request, which stays open after its end.
-func Comment(ctx context.Context, tx Tx, g access.Grant, number int64, body string, now time.Time) (Note, error) {
+// Comment adds to the discussion of a request, which stays open after its end. Those whose names body mentions find the
+// request in their inbox until they have seen it; other names mean nobody.
+func Comment(ctx context.Context, tx Tx, g access.Grant, number int64, body string, names []string, now time.Time) (Note, error) {
 	r, err := Find(ctx, tx, g, access.PromotionComment, number)
 	if err != nil {
 		return Note{}, err
@@ -395,11 +412,41 @@ func Comment(ctx context.Context, tx Tx, g access.Grant, number int64, body stri
 	if body, err = text("comment", body, 1); err != nil {
 		return Note{}, err
 	}
+	people, err := tx.PeopleNamed(ctx, r.Workspace, names)
+	if err != nil {
+		return Note{}, err
+	}
+	if len(people) > maxMentions {
+		return Note{}, domain.Fail(domain.Invalid, "promotion.mentions", "a comment mentions at most %d people, not %d: name those who should look", maxMentions, len(people))
+	}
 	n := Note{ID: newID(), Promotion: r.ID, At: now.UnixMilli(), By: me(g), Kind: "comment", Body: body}
 	if err := tx.AddNote(ctx, n); err != nil {
 		return n, err
 	}
-	return n, tx.Emit(ctx, event.Event{Kind: "promotion.commented", Subject: r.ID, Data: map[string]any{"number": r.Number, "note": n.ID}})
+	if err := emit(ctx, tx, r, told+"commented", map[string]any{"note": n.ID}); err != nil {
+		return n, err
+	}
+	for _, id := range slices.Sorted(maps.Values(people)) {
+		if id == me(g) {
+			continue
+		}
+		if err := tx.AddMention(ctx, r.ID, id, n.At); err != nil {
+			return n, err
+		}
+		if err := emit(ctx, tx, r, told+"mentioned", map[string]any{"note": n.ID, "user": id}); err != nil {
+			return n, err
+		}
+	}
+	return n, tx.EndMention(ctx, r.ID, me(g))
+}
+
+// Seen takes a request out of the inbox of the caller, who was mentioned in its discussion and has opened it.
+func Seen(ctx context.Context, tx Tx, g access.Grant, number int64) error {
+	r, err := Find(ctx, tx, g, access.PromotionRead, number)
+	if err != nil {
+		return err
+	}
+	return tx.EndMention(ctx, r.ID, me(g))
 }
 
 // ReportCheck keeps what an outside system says of a digest, or of a version that has none by its id.

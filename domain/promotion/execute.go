@@ -294,9 +294,9 @@ func BreakGlass(ctx context.Context, tx Tx, g access.Grant, number int64, incide
 	if err := tx.SaveDebt(ctx, debt); err != nil {
 		return r, err
 	}
-	if err := tx.Emit(ctx, event.Event{Kind: "bypass.used", Subject: r.ID, Data: map[string]any{
-		"number": r.Number, "environment": s.Env.Name, "incident": event.Text{Value: incident}, "reason": event.Text{Value: reason}, "severity": "high", "due_at": debt.DueAt,
-	}}); err != nil {
+	if err := emit(ctx, tx, r, "bypass.used", map[string]any{
+		"environment": s.Env.Name, "incident": event.Text{Value: incident}, "reason": event.Text{Value: reason}, "severity": "high", "due_at": debt.DueAt,
+	}); err != nil {
 		return r, err
 	}
 	if err := tell(ctx, tx, g, r, "broke_glass", incident+"\n"+reason); err != nil {

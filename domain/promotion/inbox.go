@@ -16,18 +16,42 @@ type InboxTx interface {
 	PromotionsToReview(ctx context.Context, workspace, user string, most int) ([]Request, error)
 	// PromotionsToAct lists somebody's own requests that wait for them: drafts, blocked and approved ones; oldest first.
 	PromotionsToAct(ctx context.Context, workspace, user string, most int) ([]Request, error)
+	// PromotionsMentioning lists requests in whose discussion somebody is mentioned who has not seen it, the newest mention first.
+	PromotionsMentioning(ctx context.Context, workspace, user string, most int) ([]Request, error)
 }
 
 // MostWaiting is how many requests an inbox holds.
 const MostWaiting = 100
 
-// Inbox is what waits for the caller: requests of others whose approval by them would count, and their own to act on.
-func Inbox(ctx context.Context, tx InboxTx, g access.Grant) (review, own []Request, err error) {
-	if review, err = ToReview(ctx, tx, g); err != nil {
-		return nil, nil, err
+// Item is a request that waits for somebody.
+type Item struct {
+	Request
+	Mentioned bool // in its discussion, which they have not seen since
+}
+
+// Inbox is what waits for the caller, each request once: those of others whose approval by them would count, those in whose
+// discussion they are mentioned, and their own to act on.
+func Inbox(ctx context.Context, tx InboxTx, g access.Grant) (out []Item, err error) {
+	review, err := ToReview(ctx, tx, g)
+	if err != nil {
+		return nil, err
 	}
-	own, err = tx.PromotionsToAct(ctx, g.Workspace(), me(g), MostWaiting)
-	return review, own, err
+	mentioned, err := tx.PromotionsMentioning(ctx, g.Workspace(), me(g), MostWaiting)
+	if err != nil {
+		return nil, err
+	}
+	own, err := tx.PromotionsToAct(ctx, g.Workspace(), me(g), MostWaiting)
+	if err != nil {
+		return nil, err
+	}
+	known := map[string]bool{}
+	for _, r := range slices.Concat(review, mentioned, own) {
+		if !known[r.ID] {
+			known[r.ID] = true
+			out = append(out, Item{r, slices.ContainsFunc(mentioned, func(m Request) bool { return m.ID == r.ID })})
+		}
+	}
+	return out, nil
 }
 
 // ToReview lists the requests of others whose approval by the caller would count.

@@ -158,11 +158,22 @@ func Standing(all []Review) (out []Review) {
 	return out
 }
 
+// Approvers are those whose last word approves r as it is, in the order in which they said so.
+func (r Request) Approvers(all []Review) (ids []string) {
+	for _, x := range Standing(all) {
+		if x.Decision == Approve && x.Binding == r.Binding() {
+			ids = append(ids, x.By)
+		}
+	}
+	return ids
+}
+
 // Query chooses requests of a workspace; what is empty does not count.
 type Query struct {
 	Open        bool
 	State       State
 	Asset       string // id
+	Version     string // id of the candidate
 	Environment string // id
 	Author      string // id
 	Rules       bool   // only those for rules and teams
@@ -225,6 +236,10 @@ type Tx interface {
 	AddWaiver(ctx context.Context, promotion, id string, w Waiver, at int64) error
 	EndWaivers(ctx context.Context, promotion, gate string, at int64) error
 	AddNote(ctx context.Context, n Note) error
+	// PeopleNamed finds those of some names who are active in a workspace: their ids by their names.
+	PeopleNamed(ctx context.Context, workspace string, names []string) (map[string]string, error)
+	AddMention(ctx context.Context, promotion, user string, at int64) error // or leave the one that is there
+	EndMention(ctx context.Context, promotion, user string) error           // if there is one
 
 	LatestChecks(ctx context.Context, workspace, digest string) ([]Check, error) // the last of each name
 	AddCheck(ctx context.Context, workspace string, c Check) error

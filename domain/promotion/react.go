@@ -160,7 +160,7 @@ func Settle(ctx context.Context, tx Tx, g access.Grant, r Request, now time.Time
 	}
 	if next.State == was.State {
 		if next.Binding() != was.Binding() {
-			return next, tx.Emit(ctx, event.Event{Kind: "review.staled", Subject: next.ID, Data: map[string]any{"number": next.Number, "cause": was.Binding().Stale(next.Binding())}})
+			return next, emit(ctx, tx, next, "review.staled", map[string]any{"cause": was.Binding().Stale(next.Binding())})
 		}
 		return next, nil
 	}

@@ -1,6 +1,7 @@
 package promotion
 
 import (
+	"cmp"
 	"context"
 
 	"github.com/slipway-ml/slipway/domain"
@@ -46,6 +47,11 @@ func List(ctx context.Context, tx ReadTx, g access.Grant, q Query) ([]Listed, er
 	if err != nil {
 		return nil, err
 	}
+	return Named(ctx, tx, g, all)
+}
+
+// Named gives requests of the selected workspace the names that people know their parts by.
+func Named(ctx context.Context, tx ReadTx, g access.Grant, all []Request) ([]Listed, error) {
 	ids := make([]string, len(all))
 	for i, r := range all {
 		ids[i] = r.AssetID
@@ -169,6 +175,57 @@ func Live(ctx context.Context, tx ReadTx, g access.Grant) ([]Place, error) {
 		if s.Stable.ID != "" {
 			out = append(out, Place{s, envs[s.EnvironmentID], names[s.AssetID]})
 		}
+	}
+	return out, nil
+}
+
+// Stay is the time during which a version was live in an environment.
+type Stay struct {
+	slot.Change        // that made it live
+	Environment string // name
+	Number      int64  // of the request that asked for it, 0 for none
+	Until       int64  // 0 where it still is
+}
+
+// Stays lists by the rank of the environments where a version of a model is live, or was last; for "" whichever is live now.
+func Stays(ctx context.Context, tx Tx, g access.Grant, model, version string) ([]Stay, error) {
+	if err := g.Need(access.PromotionRead, g.Workspace()); err != nil {
+		return nil, err
+	}
+	slots, err := tx.SlotsOfAsset(ctx, slot.Model, model)
+	if err != nil {
+		return nil, err
+	}
+	envs, err := environmentsByID(ctx, tx, g)
+	if err != nil {
+		return nil, err
+	}
+	var out []Stay
+	for _, s := range slots {
+		of := cmp.Or(version, s.Stable.ID)
+		c, err := tx.WasLive(ctx, s.ID, of)
+		if of == "" || domain.KindOf(err) == domain.NotFound {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		stay := Stay{Change: c, Environment: envs[s.EnvironmentID].Name}
+		if c.Generation < s.Generation {
+			next, err := tx.SlotHistory(ctx, s.ID, c.Generation+2, 1)
+			if err != nil {
+				return nil, err
+			}
+			stay.Until = next[0].At
+		}
+		if c.Request != "" {
+			r, err := tx.Promotion(ctx, c.Request)
+			if err != nil {
+				return nil, err
+			}
+			stay.Number = r.Number
+		}
+		out = append(out, stay)
 	}
 	return out, nil
 }

@@ -204,7 +204,7 @@ func unheld(ctx context.Context, tx Tx, m Model) error {
 		}
 		env, err := tx.Environment(ctx, s.EnvironmentID)
 		if err == nil && env.Protected {
-			err = domain.Fail(domain.Forbidden, "slot.held", "version %d of %s is live in %s, which is protected: its name stays while that is so", s.Stable.Number, domain.Short(m.Name), env.Name)
+			err = domain.Fail(domain.Forbidden, "slot.held", "version %d of %s is live in %s, which is protected: its name stays while that is so. What is live is at %s", s.Stable.Number, domain.Short(m.Name), env.Name, slot.LivePath)
 		}
 		if err != nil {
 			return err

@@ -162,6 +162,9 @@ func (e Environment) Open(model string, number int64) error {
 // RulesPath is the page, below the server's address, on which to change the rules of e, or to request it.
 func (e Environment) RulesPath() string { return "/environments/" + url.PathEscape(e.Name) + "/edit" }
 
+// LivePath is the page, below the server's address, of what is live where.
+const LivePath = "/slots"
+
 // RequestPath is the page, below the server's address, on which to ask for a version in an environment, "" for the one that
 // the page offers first.
 func RequestPath(environment, model string, number int64) string {

@@ -1,7 +1,7 @@
 // Environments: what is live where, the rules of each as a form and as JSON, protection, teams, and rights besides the role.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { launch, look, open } from './lib/browser.js';
+import { axe, launch, look, open, shot } from './lib/browser.js';
 import { client } from './lib/seed.js';
 import { startServer } from './lib/server.js';
 import { addUser, createFirst, signIn } from './lib/sign.js';
@@ -89,10 +89,22 @@ test('an administrator', async (t) => {
     await page.getByRole('group', { name: 'Metric gate 1' }).getByLabel('Limit').fill('0,9');
     tab.expect(400);
     await page.getByRole('button', { name: 'Save' }).click();
-    await page.getByText('two is no whole number.').waitFor();
+    await page.getByRole('alert').getByRole('link', { name: 'two is no whole number.' }).waitFor();
     tab.expect();
     assert.equal(await page.getByRole('group', { name: 'Metric gate 1' }).getByLabel('Limit').inputValue(), '0,9');
     await rule.getByLabel('How many people').fill('2');
+    await page.getByText('Add a metric gate').nth(1).click();
+    await page.getByRole('group', { name: 'Metric gate 2' }).getByLabel('Metric', { exact: true }).fill('recall');
+    tab.expect(400);
+    await page.getByRole('button', { name: 'Save' }).click();
+    await page.getByRole('alert').getByRole('link', { name: /compares recall with nothing/ }).click();
+    const limit = page.getByRole('group', { name: 'Metric gate 2' }).getByLabel('Limit');
+    assert.equal(await limit.getAttribute('aria-invalid'), 'true');
+    await page.locator('[id="metric.1.limit-error"]', { hasText: 'compares recall with nothing' }).waitFor();
+    await axe(page, 'a policy that cannot work');
+    await shot(page, 'policy-refused');
+    tab.expect();
+    await page.getByRole('group', { name: 'Metric gate 2' }).getByLabel('Metric', { exact: true }).fill('');
     await page.getByRole('button', { name: 'Save' }).click();
     await page.waitForURL('**/environments/canary?saved=1#change');
     await page.getByText('auc: at least 0.9').waitFor();

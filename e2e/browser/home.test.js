@@ -28,7 +28,24 @@ test('a team at work', async (t) => {
   world = await team(api, { runs: 60 });
   const odd = await api.experiment(hostile);
   await api.run(odd, hostile, { status: 'RUNNING', metrics: [{ key: 'val_f1', value: 0.5, step: 0, timestamp: Date.now() }, { key: 'val_f1', value: 0.75, step: 1, timestamp: Date.now() }] });
+  const long = 'a-name-that-somebody-made-from-all-its-settings-'.repeat(4);
+  const wordy = await api.experiment(long);
+  await api.run(wordy, long, { metrics: [{ key: long, value: -123456.789, step: 0, timestamp: Date.now() }, { key: long, value: -1.23456789e-7, step: 1, timestamp: Date.now() }] });
   await t.test('looks', () => look(browser, `${server.url}/`, 'home', { ready: '.tbl .spark' }));
+  await t.test('long names are cut, and whole on hover', async () => {
+    const tab = await open(browser);
+    await tab.page.goto(`${server.url}/`);
+    const name = tab.page.locator('.tbl--home').getByRole('link', { name: long }).nth(1);
+    assert.equal(await name.getAttribute('title'), long);
+    assert.ok(await name.evaluate((e) => e.scrollWidth > e.clientWidth && getComputedStyle(e).textOverflow === 'ellipsis'));
+    const room = await tab.page.locator('.tbl--home').evaluate((table) => {
+      const last = table.rows[0].cells[table.rows[0].cells.length - 1];
+      return table.closest('.card').getBoundingClientRect().right - last.getBoundingClientRect().right;
+    });
+    assert.ok(room >= 0, `the last column is ${-room} px beside its card`);
+    tab.clean('long names');
+    await tab.close();
+  });
   await t.test('the period is in the address', async () => {
     const tab = await open(browser);
     const { page } = tab;

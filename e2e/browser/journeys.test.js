@@ -1,11 +1,14 @@
 // The first journeys of the product, each by mouse, on a narrow dark screen in Italian, by keyboard alone, and under a base path.
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { frame, launch, narrow, open, wide } from './lib/browser.js';
+import { axe, frame, launch, narrow, open, wide } from './lib/browser.js';
 import { drawn } from './lib/chart.js';
 import { client, inTurns } from './lib/seed.js';
-import { startServer } from './lib/server.js';
+import { startServer, until } from './lib/server.js';
+import { addUser, basic, createFirst, signIn } from './lib/sign.js';
 import { words } from './lib/words.js';
 
 let browser;
@@ -235,6 +238,97 @@ async function watch(server, api, { training }, way) {
   await it.close();
 }
 
+// released is a version that went live by a request that somebody else approved, and vic, who only reads.
+async function released(server) {
+  const tab = await open(browser);
+  await createFirst(tab.page, server.url);
+  for (const [name, role] of [['noor', 'editor'], ['iris', 'reviewer'], ['vic', 'viewer']]) await addUser(tab.context, server.url, name, role);
+  const policy = { gates: [{ id: 'auc', kind: 'metric', metric: 'val_auc', op: '>=', limit: 0.9 }], rules: [{ count: 1, from: { roles: ['reviewer'] } }] };
+  for (const [path, form] of [['edit', { as: 'json', on: '1', policy: JSON.stringify(policy) }], ['protect', {}]]) {
+    assert.equal((await tab.context.request.post(`${server.url}/environments/production/${path}`, { form, maxRedirects: 0 })).status(), 303, path);
+  }
+  await tab.close();
+  const api = client(server.url, basic('noor'));
+  const experiment = await api.experiment('evidence');
+  const run = await api.run(experiment, 'xgb-7', {
+    params: { depth: 6 }, metrics: [{ key: 'val_auc', value: 0.94, step: 0, timestamp: Date.now() }],
+    tags: { 'mlflow.source.name': 'train.py', 'mlflow.source.git.commit': '9f3c1ab0123456789abcdef0123456789abcdef0', 'mlflow.source.git.repoURL': 'https://git.example.org/risk/fraud.git' },
+  });
+  await api.post('runs/log-inputs', { run_id: run.id, datasets: [{ tags: [{ key: 'mlflow.data.context', value: 'train' }], dataset: { name: 'transactions-oct', digest: '00cf16ce', source_type: 'local', source: '{"uri": "oct.parquet"}' } }] });
+  const model = await api.model(experiment, 'clf', run.id);
+  await api.file(model, 'MLmodel', 'flavors:\n  python_function: {loader_module: mlflow.sklearn}\n');
+  await api.ready(model.id);
+  await api.post('registered-models/create', { name: 'fraud-scorer' });
+  await api.post('model-versions/create', { name: 'fraud-scorer', source: `models:/${model.id}`, run_id: run.id });
+  const ask = async (who, path, body) => {
+    const answer = await fetch(`${server.url}/api/v1/promotions${path}`, { method: body ? 'POST' : 'GET', headers: { authorization: basic(who), 'content-type': 'application/json' }, body: body && JSON.stringify(body) });
+    assert.ok(answer.ok, `${who} ${path}: ${answer.status}`);
+    return answer.json();
+  };
+  await ask('noor', '', { model: 'fraud-scorer', version: 1, environment: 'production', reason: 'Fewer false alarms', submit: true });
+  const { binding } = await until(async () => { const p = await ask('noor', '/1'); return p.state === 'in_review' && p; }, 'the request is in review');
+  await ask('iris', '/1/reviews', { decision: 'approve', comment: 'The numbers hold', binding });
+  await ask('noor', '/1/execute', {});
+}
+
+const writes = readFileSync(join(import.meta.dirname, '../../docs/permissions.md'), 'utf8').split('\n').map((l) => l.split('|').map((c) => c.trim()))
+  .filter(([, method, path, , cls]) => path?.startsWith('`/') && method !== 'GET' && !['public', 'self', 'read'].includes(cls))
+  .map(([, method, path, perm]) => ({ method, perm, path: path.replaceAll('`', '').replace(/:(\w+)|\*/g, (_, name) => ({ name: 'fraud-scorer', version: '1', number: '1' })[name] ?? '1') }));
+
+// evidence is what somebody who may only read follows: from a version to all it came from, who approved it, what the audit
+// log says, and whether that is whole.
+async function evidence(server, way) {
+  const it = await reader(way);
+  const { page, t, press } = it;
+  await signIn(page, server.url, 'vic');
+  await page.waitForURL(`${server.url}/`);
+  const arrived = async (where, ready) => {
+    await ready.first().waitFor();
+    await frame(page, way.lang ?? 'en', where);
+    await axe(page, where);
+    const offered = await page.locator('main form[method=post], main [hx-post], main [hx-delete], main dialog form, main a[href$="/edit"], main a[href*="/new"]').evaluateAll((all) => all.map((e) => e.outerHTML.slice(0, 120)));
+    assert.deepEqual(offered, [], `${where} offers to change something`);
+  };
+  const nav = async (key) => {
+    if (way.viewport === narrow) await press(page.getByRole('button', { name: t('shell.menu') }));
+    await press(page.locator('#side').getByRole('link', { name: t(key), exact: true }));
+  };
+  await nav('nav.registry');
+  await arrived('the registry', page.getByRole('heading', { level: 1, name: t('nav.registry') }));
+  await press(page.locator('main').getByRole('link', { name: 'fraud-scorer' }).first());
+  await arrived('the model', page.locator('#live-title'));
+  await press(page.locator('tbody').getByRole('link', { name: /v1$/ }).first());
+  await arrived('the version', page.locator('.lin'));
+  const steps = await page.locator('.lin li b').allInnerTexts();
+  assert.deepEqual(steps, ['transactions-oct', '9f3c1ab0', 'xgb-7', 'clf', 'fraud-scorer v1', 'production']);
+  const asked = page.locator('section[aria-labelledby=promotions-title] tbody tr');
+  assert.match(await asked.innerText(), /PR-1[^]*noor[^]*iris/);
+  await press(page.locator('.lin').getByRole('link', { name: 'xgb-7' }));
+  await arrived('the run', page.locator('h1', { hasText: 'xgb-7' }));
+  await page.goBack();
+  await press(page.locator('.lin').getByRole('link', { name: 'production' }));
+  await page.waitForURL('**/promotions/1');
+  await arrived('the request', page.locator('.gate'));
+  await page.locator('.rev', { hasText: 'iris' }).getByText(t('promotions.said.approve'), { exact: true }).waitFor();
+  await nav('nav.audit');
+  await arrived('the audit log', page.locator('#audit-lines'));
+  await it.type(page.getByLabel(t('audit.object'), { exact: true }), 'fraud-scorer');
+  await page.waitForURL('**object=fraud-scorer**');
+  await arrived('what the audit log says of the model', page.locator('#audit-lines tbody tr'));
+  const said = await page.locator('#audit-lines tbody').innerText();
+  for (const perm of ['model.write', 'promotion.propose', 'promotion.review', 'promotion.execute']) assert.ok(said.includes(t(`audit.action.${perm}`)), `${perm} is told:\n${said}`);
+  await press(page.getByRole('link', { name: t('audit.verify') }));
+  await arrived('the verification', page.locator('.banner--ok'));
+  it.clean('evidence');
+  for (const { method, path, perm } of writes) {
+    const answer = await it.context.request.fetch(server.url + path, { method, form: path.startsWith('/api/') || path.startsWith('/ajax-api/') ? undefined : { x: '1' }, maxRedirects: 0 });
+    assert.equal(answer.status(), 403, `${method} ${path}`);
+    assert.ok((await answer.text()).includes(perm), `${method} ${path} is refused for want of ${perm}`);
+  }
+  assert.ok(writes.length > 100, `${writes.length} writes`);
+  await it.close();
+}
+
 for (const way of ways) {
   test(way.name, async (t) => {
     const server = await startServer({ prefix: way.prefix });
@@ -246,6 +340,10 @@ for (const way of ways) {
       if (!way.keys && !way.lang) await t.test('best run without JavaScript', () => bestRun(server, seen, { ...way, javaScriptEnabled: false }));
       await t.test('compare', () => compare(server, seen, way, way.lang === 'it' || way.prefix !== undefined));
       await t.test('watch training', () => watch(server, api, seen, way));
+      await t.test('evidence', async () => {
+        await released(server);
+        await evidence(server, way);
+      });
     } finally {
       await server.stop();
     }

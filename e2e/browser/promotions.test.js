@@ -133,6 +133,93 @@ test('one click back, and what was live when', async () => {
   await look(browser, `${server.url}/promotions?tab=all`, 'promotions', { ready: '.tbl', ...await cookies('iris') });
 });
 
+test('a model and its versions say what is live where, and what is asked', async () => {
+  const { page } = tabs.noor;
+  await go('noor', '/promotions/new?model=fraud-scorer&version=3&to=production');
+  await page.fill('#reason', 'Even more trees');
+  await button('noor', 'Request promotion').click();
+  await page.waitForURL('**/promotions/3');
+  await go('noor', '/models/fraud-scorer');
+  const live = page.locator('section[aria-labelledby=live-title]');
+  assert.match(await live.innerText(), /production\s+v1\s+.*\s+rolled back by ada/);
+  const asked = page.locator('section[aria-labelledby=promotions-title] tbody tr');
+  assert.deepEqual(await asked.locator('th').allInnerTexts(), ['PR-3', 'PR-2', 'PR-1'], 'what is open comes first');
+  await look(browser, `${server.url}/models/fraud-scorer`, 'model-promotions', { ready: '#live-title', ...await cookies('noor') });
+  await asked.filter({ hasText: 'PR-2' }).filter({ hasText: 'marco' }).waitFor();
+  await go('noor', '/models/fraud-scorer/versions/2');
+  assert.match(await live.innerText(), /production\s+v2\s+ended .*\s+promoted by noor\s+PR-2/);
+  assert.equal(await asked.count(), 1);
+  assert.equal(await page.locator('.lin').getByText('production').count(), 0, 'it is not live any more');
+  await go('noor', '/models/fraud-scorer/versions/3');
+  await live.getByText('This version has never been live.').waitFor();
+  await go('noor', '/models/fraud-scorer/versions/1');
+  await page.locator('.lin').getByRole('link', { name: /production/ }).waitFor();
+  await look(browser, `${server.url}/models/fraud-scorer/versions/1`, 'version-promotions', { ready: '#live-title', ...await cookies('noor') });
+});
+
+test('what is live keeps its name, and the refusal leads on', async () => {
+  const { page } = tabs.ada;
+  tabs.ada.expect(400, 403);
+  await go('ada', '/models/fraud-scorer');
+  await page.getByRole('button', { name: 'Actions for fraud-scorer' }).click();
+  await page.getByLabel('New name').fill('other');
+  await page.getByRole('button', { name: 'Rename' }).click();
+  await page.getByRole('alert').getByRole('link', { name: '/slots' }).waitFor();
+  await axe(page, 'a name that stays');
+  await go('ada', '/models/fraud-scorer');
+  await page.getByRole('button', { name: 'Actions for fraud-scorer' }).click();
+  await page.getByRole('button', { name: 'Move to the trash' }).click();
+  await axe(page, 'a model that stays');
+  await page.getByRole('alert').getByRole('link', { name: '/slots' }).click();
+  await page.getByRole('heading', { name: 'What is live' }).waitFor();
+  await go('ada', '/models/fraud-scorer');
+  await button('ada', 'Edit aliases').click();
+  await page.fill('#alias-name', 'production');
+  await page.fill('#alias-version', '3');
+  await page.getByRole('dialog').getByRole('button', { name: 'Save' }).click();
+  await page.locator('#alias-name-error').getByRole('link', { name: /promotions.new/ }).click();
+  await page.waitForURL('**/promotions/new?*');
+  assert.equal(await page.inputValue('#version'), '3');
+  tabs.ada.expect();
+});
+
+test('a name after @ is offered, marks its bearer and reaches them until they have looked', async () => {
+  const { page } = tabs.noor;
+  await go('noor', '/promotions/1');
+  const body = page.locator('#body');
+  const options = page.getByRole('option');
+  await body.click();
+  await page.keyboard.type('ada@example.org `@ada` @nobody and @');
+  await options.first().waitFor();
+  assert.deepEqual(await options.allInnerTexts(), ['@ada', '@iris', '@marco', '@noor']);
+  await page.keyboard.type('ir');
+  assert.deepEqual(await options.allInnerTexts(), ['@iris']);
+  await axe(page, 'names are offered');
+  await page.keyboard.press('ArrowDown');
+  assert.equal(await body.getAttribute('aria-activedescendant'), await options.first().getAttribute('id'));
+  await page.keyboard.press('Enter');
+  await page.keyboard.type('look, please');
+  assert.equal(await body.inputValue(), 'ada@example.org `@ada` @nobody and @iris look, please');
+  await page.keyboard.type(' @ma');
+  await options.first().waitFor();
+  await page.keyboard.press('Escape');
+  assert.equal(await options.count(), 0, 'the list is gone and the text stays');
+  await button('noor', 'Comment').click();
+  await page.locator('.mention').waitFor();
+  assert.deepEqual(await page.locator('.mention').allInnerTexts(), ['@iris'], 'only people of the workspace are marked');
+  await go('ada', '/promotions?tab=waiting');
+  assert.equal(await tabs.ada.page.getByText('mentioned you').count(), 0);
+  await go('iris', '/promotions?tab=waiting');
+  await tabs.iris.page.getByRole('row', { name: /PR-1.*mentioned you/ }).waitFor();
+  await go('iris', '/');
+  await tabs.iris.page.getByText('mentioned you').waitFor();
+  await look(browser, `${server.url}/promotions?tab=waiting`, 'promotions-mentioned', { ready: '.tbl', ...await cookies('iris') });
+  await look(browser, `${server.url}/promotions/1`, 'promotion-mention', { ready: '.mention', ...await cookies('noor') });
+  await go('iris', '/promotions/1');
+  await go('iris', '/promotions?tab=waiting');
+  assert.equal(await tabs.iris.page.getByText('mentioned you').count(), 0, 'who has looked is not called any more');
+});
+
 test('nothing that people wrote runs', async () => {
   for (const who of Object.keys(tabs)) {
     await go(who, '/promotions/1');

@@ -12,6 +12,7 @@ import (
 	"github.com/slipway-ml/slipway/domain/promotion"
 	"github.com/slipway-ml/slipway/handlers/route"
 	"github.com/slipway-ml/slipway/storage"
+	"github.com/slipway-ml/slipway/web/markdown"
 )
 
 func listPromotions(r *route.Request, tx *storage.Tx) (reply, error) {
@@ -303,7 +304,7 @@ func addComment(r *route.Request, tx *storage.Tx, in commentIn) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
-	c, err := promotion.Comment(r.Ctx(), tx, r.Grant, n, in.Body, tx.Now())
+	c, err := promotion.Comment(r.Ctx(), tx, r.Grant, n, in.Body, markdown.Mentioned(in.Body), tx.Now())
 	if err != nil {
 		return reply{}, err
 	}

@@ -47,7 +47,7 @@ func answer(app *route.App, c echo.Context, err error) error {
 	e := (*domain.Error)(nil)
 	if errors.As(err, &e) && kind != domain.Internal {
 		message = e.Msg
-		if e.Key == "slot.protected" {
+		if e.Key == "slot.protected" || e.Key == "slot.held" {
 			message = linked(app, c, message)
 		}
 		if e.RetryAfter > 0 {
@@ -62,7 +62,7 @@ func answer(app *route.App, c echo.Context, err error) error {
 
 // linked is message with the path of the page it points to as a URL: whoever reads it has no address bar.
 func linked(app *route.App, c echo.Context, message string) string {
-	at := strings.LastIndex(message, " /promotions/new?")
+	at := strings.LastIndex(message, " /")
 	if at < 0 {
 		return message
 	}

@@ -195,7 +195,7 @@ func told(r *route.Request, f audit.Fact, names map[string]string) page.Told {
 	case "experiment":
 		t.Path = "/experiments/" + f.Subject
 	case "promotion", "review", "bypass":
-		t.Name = fmt.Sprint("PR-", data["number"])
+		t.Name, t.Path = fmt.Sprint("PR-", data["number"]), fmt.Sprint("/promotions/", data["number"])
 		t.Kind += rulesWords(t.Kind, text("kind"))
 	case "slot":
 		t.Name = text("environment")

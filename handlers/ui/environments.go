@@ -166,7 +166,7 @@ func showEnvironment(r *route.Request, status int, v page.View) error {
 		if err != nil {
 			return err
 		}
-		if v.Open, err = promotionRows(r, tx, open); err != nil {
+		if v.Open, err = promotionRows(r, tx, r.Grant, open); err != nil {
 			return err
 		}
 		v.More = int64(max(0, len(slots)-mostLive))
@@ -352,7 +352,8 @@ func sendRules(r *route.Request, do func(tx *storage.Tx, name string, p promotio
 	}
 	v := &ed.view
 	v.On, v.JSON, v.Text, v.Values, v.Reason = values.Get("on"), values.Get("as") == "json", values.Get("policy"), values, values.Get("reason")
-	p, err := ed.read(r, values)
+	f := ed.form(r, values)
+	p, err := ed.read(f)
 	if err == nil && len(v.Errors) == 0 {
 		on, bad := strconv.ParseInt(v.On, 10, 64)
 		if bad != nil {
@@ -370,21 +371,28 @@ func sendRules(r *route.Request, do func(tx *storage.Tx, name string, p promotio
 		}
 		status = route.Status[domain.KindOf(err)]
 		v.Error = cmp.Or(text, said(r.Ctx(), err))
+		if field, ok := f.blame(err); ok {
+			v.Errors[field], v.Error = v.Error, ""
+		}
 	}
 	return r.Render(status, page.Edit(*v))
 }
 
 // read is the policy that was sent, either as JSON or in fields.
-func (ed *editing) read(r *route.Request, values url.Values) (promotion.Policy, error) {
+func (ed *editing) read(f *policyForm) (promotion.Policy, error) {
 	if ed.view.JSON {
 		return promotion.ParsePolicy(ed.view.Text)
 	}
+	return f.read(ed.policy), nil
+}
+
+func (ed *editing) form(r *route.Request, values url.Values) *policyForm {
 	say := func(key string, args ...any) string { return i18n.T(r.Ctx(), key, args...) }
-	f := policyForm{say: say, v: values, ids: map[string]string{}, errors: ed.view.Errors}
+	f := &policyForm{say: say, v: values, ids: map[string]string{}, errors: ed.view.Errors}
 	for id, name := range ed.names {
 		f.ids[name] = id
 	}
-	return f.read(ed.policy), nil
+	return f
 }
 
 func protectEnvironment(r *route.Request) error {

@@ -2,6 +2,7 @@ package ui
 
 import (
 	"cmp"
+	"fmt"
 	"math"
 	"net/url"
 	"slices"
@@ -99,6 +100,7 @@ type policyForm struct {
 	at     string            // the row that is read or written: "metric.2."
 	ids    map[string]string // of people, by their names
 	errors map[string]string // by the name of the field
+	rows   map[string]string // where a part was read: "rule 1", "gate auc", "freeze Christmas" in "metric.2."
 }
 
 // row begins another row.
@@ -150,6 +152,7 @@ func (f *policyForm) gate(g promotion.Gate, never bool) {
 // read is the policy that the form's values mean, as far as they can be read; what cannot is in f.errors. What old
 // has keeps its order, so that a form that changes nothing gives the same policy.
 func (f *policyForm) read(old promotion.Policy) (p promotion.Policy) {
+	f.rows = map[string]string{}
 	for _, kind := range page.Kinds {
 		n, err := strconv.Atoi(f.v.Get(kind + "s"))
 		if err != nil || n < 0 || n > page.MostRows {
@@ -164,12 +167,15 @@ func (f *policyForm) read(old promotion.Policy) (p promotion.Policy) {
 			switch kind {
 			case "rule":
 				p.Rules = append(p.Rules, f.readRule())
+				f.readAt("rule", strconv.Itoa(len(p.Rules)))
 			case "freeze":
 				p.Freezes = append(p.Freezes, promotion.Freeze{
 					Name: f.text("name"), From: f.text("from"), Until: f.text("until"), Start: f.text("start"), Rule: f.text("rrule"), Long: f.span("long", time.Hour), Zone: f.text("zone"),
 				})
+				f.readAt("freeze", f.text("name"))
 			default:
 				g := f.readGate(promotion.GateKind(kind), p.Gates)
+				f.readAt("gate", g.ID)
 				if p.Gates = append(p.Gates, g); f.text("never") != "" {
 					p.NeverWaived = append(p.NeverWaived, g.ID)
 				}
@@ -191,6 +197,45 @@ func (f *policyForm) read(old promotion.Policy) (p promotion.Policy) {
 	p.FinalReject, p.Supersede, p.AutoExecute = slices.Contains(options, "final_reject"), slices.Contains(options, "supersede"), slices.Contains(options, "auto_execute")
 	p.BreakGlass, p.DebtHours = f.text("break_glass") != "", f.whole("debt")
 	return p
+}
+
+// readAt notes the row from which a part of the policy was read, by what errors call it.
+func (f *policyForm) readAt(what, name string) {
+	f.rows[what+" "+domain.Short(strings.ToValidUTF8(name, "?"))] = f.at
+}
+
+// wrongFields are the fields that errors of a policy are about, by their keys below "policy.".
+var wrongFields = map[string]string{
+	"gate_id": "id", "gate_twice": "id", "metric_name": "metric", "metric_op": "op", "metric_nothing": "limit", "metric_finite": "limit", "metric_margin": "margin",
+	"section": "sections", "licence": "licences", "scan": "worst", "check_empty": "checks", "check_twice": "checks", "check_none": "checks", "cel_empty": "expr", "cel": "expr",
+	"rule_name": "name", "rule_count": "count", "rule_nobody": "roles", "rule_role": "roles", "rule_many": "people", "rule_id": "people", "rule_apart": "apart",
+	"freeze_name": "name", "freeze_zone": "zone", "freeze_form": "from", "freeze_order": "until", "freeze_length": "long", "freeze_rule": "rrule", "freeze_never": "rrule",
+	"requires_twice": "requires", "many_names": "requires", "soak": "requires", "data_class": "data_class", "debt": "debt",
+}
+
+// blame names the field of the form that an error of the policy is about.
+func (f *policyForm) blame(err error) (string, bool) {
+	e := domain.As(err)
+	if e == nil || f.rows == nil { // JSON has no fields
+		return "", false
+	}
+	about, ok := strings.CutPrefix(e.Key, "policy.")
+	field := wrongFields[about]
+	if about == "freeze_time" && len(e.Args) > 1 {
+		field = fmt.Sprint(e.Args[1])
+	}
+	if !ok || field == "" {
+		return "", false
+	}
+	what, _, part := strings.Cut(about, "_")
+	switch {
+	case slices.Contains([]string{"requires", "data_class", "debt"}, field):
+		return field, true
+	case !part || what != "rule" && what != "freeze":
+		what = "gate"
+	}
+	at, ok := f.rows[what+" "+fmt.Sprint(e.Args[0])]
+	return at + field, ok
 }
 
 // place is where s stands in all, behind them if it does not.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/slipway-ml/slipway/domain/access"
 	"github.com/slipway-ml/slipway/domain/promotion"
+	page "github.com/slipway-ml/slipway/web/page/environments"
 )
 
 // A policy that goes through the form is the same policy, to the order of its parts and the millisecond.
@@ -44,6 +45,47 @@ func TestPolicyThroughTheForm(t *testing.T) {
 		got := f.read(p)
 		if diff := cmp.Diff(p, got, cmpopts.EquateEmpty()); diff != "" || len(f.errors) > 0 {
 			t.Errorf("%s (-before +after): %s %v", name, diff, f.errors)
+		}
+	}
+}
+
+// What cannot work is said beside its field, whatever it is.
+func TestPolicyErrorsHaveTheirFields(t *testing.T) {
+	for text, want := range map[string]string{
+		"metrics=2&metric.1.metric=auc&metric.1.op=%3E%3D":                                            "metric.1.limit",
+		"metrics=1&metric.0.metric=auc&metric.0.op=x&metric.0.limit=1":                                "metric.0.op",
+		"metrics=1&metric.0.metric=auc&metric.0.op=%3E%3D&metric.0.limit=1&metric.0.id=No+Id":         "metric.0.id",
+		"metrics=1&metric.0.limit=1&metric.0.op=%3E%3D":                                               "metric.0.metric",
+		"cards=1&card.0.want=all&card.0.licences=nonsense":                                            "card.0.licences",
+		"checkss=1&checks.0.checks=a%0Aa":                                                             "checks.0.checks",
+		"cels=1&cel.0.expr=1+%2B":                                                                     "cel.0.expr",
+		"cels=2&cel.0.expr=true&cel.0.id=a&cel.1.expr=true&cel.1.id=a":                                "cel.1.id",
+		"scans=1&scan.0.worst=dangerous":                                                              "scan.0.worst",
+		"rules=2&rule.0.count=1&rule.0.roles=admin&rule.1.count=99&rule.1.roles=admin":                "rule.1.count",
+		"rules=1&rule.0.count=1":                                                                      "rule.0.roles",
+		"rules=2&rule.1.count=1&rule.1.roles=viewer":                                                  "rule.1.roles",
+		"freezes=1&freeze.0.name=x&freeze.0.zone=Nowhere&freeze.0.from=2026-12-20T00:00":              "freeze.0.zone",
+		"freezes=1&freeze.0.name=x&freeze.0.zone=UTC":                                                 "freeze.0.from",
+		"freezes=1&freeze.0.name=x&freeze.0.zone=UTC&freeze.0.from=soon&freeze.0.until=x":             "freeze.0.from",
+		"freezes=1&freeze.0.name=x&freeze.0.zone=UTC&freeze.0.from=2026-12-20T00:00&freeze.0.until=x": "freeze.0.until",
+		"soak=5":          "requires",
+		"data_class=none": "data_class",
+		"debt=-3":         "debt",
+	} {
+		v, err := url.ParseQuery(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, kind := range page.Kinds {
+			if !v.Has(kind + "s") {
+				v.Set(kind+"s", "0")
+			}
+		}
+		f := policyForm{say: func(key string, _ ...any) string { return key }, v: v, ids: map[string]string{}, errors: map[string]string{}}
+		p := f.read(promotion.Policy{})
+		_, err = p.Clean()
+		if got, ok := f.blame(err); !ok || got != want || len(f.errors) > 0 {
+			t.Errorf("%s: %v is about %q, want %q (%v)", text, err, got, want, f.errors)
 		}
 	}
 }

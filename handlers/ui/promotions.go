@@ -21,6 +21,7 @@ import (
 	"github.com/slipway-ml/slipway/web/component"
 	"github.com/slipway-ml/slipway/web/format"
 	"github.com/slipway-ml/slipway/web/i18n"
+	"github.com/slipway-ml/slipway/web/markdown"
 	"github.com/slipway-ml/slipway/web/page/environments"
 	page "github.com/slipway-ml/slipway/web/page/promotions"
 	registrypage "github.com/slipway-ml/slipway/web/page/registry"
@@ -49,6 +50,7 @@ const (
 	promotionsShown = 40
 	notesShown      = 200
 	liveShown       = 500
+	peopleOffered   = 500 // after an @; any other name may be typed
 )
 
 // waitingFor counts what waits for the reader, for the frame of the page. A page is shown without it rather than not at all.
@@ -77,14 +79,25 @@ func waitingRows(r *route.Request) (rows []page.Row, err error) {
 		return nil, err
 	}
 	err = r.DB.Read(r.Ctx(), g, func(tx *storage.Tx) error {
-		review, own, err := promotion.Inbox(r.Ctx(), tx, g)
+		all, err := promotion.Inbox(r.Ctx(), tx, g)
 		if err != nil {
 			return err
 		}
-		all := slices.Concat(review, own)
-		rows, err = promotionRows(r, tx, all[:min(len(all), most)])
+		rows, err = inboxRows(r, tx, g, all[:min(len(all), most)])
 		return err
 	})
+	return rows, err
+}
+
+func inboxRows(r *route.Request, tx *storage.Tx, g access.Grant, all []promotion.Item) ([]page.Row, error) {
+	requests := make([]promotion.Request, len(all))
+	for i, w := range all {
+		requests[i] = w.Request
+	}
+	rows, err := promotionRows(r, tx, g, requests)
+	for i := range rows {
+		rows[i].Mentioned = all[i].Mentioned
+	}
 	return rows, err
 }
 
@@ -99,26 +112,28 @@ func listPromotions(r *route.Request) error {
 		q.Author = r.Grant.Actor().ID
 	}
 	if err := route.See(r, func(tx *storage.Tx) error {
-		review, own, err := promotion.Inbox(r.Ctx(), tx, r.Grant)
+		waiting, err := promotion.Inbox(r.Ctx(), tx, r.Grant)
 		if err != nil {
 			return err
 		}
-		v.Waiting = len(review) + len(own)
-		all := slices.Concat(review, own)
-		if v.Tab != page.TabWaiting {
-			if all, err = tx.Promotions(r.Ctx(), r.Grant.Workspace(), q); err != nil {
-				return err
-			}
-			v.Pager = component.PagerProps{Shown: i18n.N(r.Ctx(), "promotions.shown", int64(min(len(all), promotionsShown)))}
-			if len(all) > promotionsShown {
-				all = all[:promotionsShown]
-				v.Pager.Next = "/promotions?tab=" + v.Tab + "&below=" + strconv.FormatInt(all[len(all)-1].Number, 10)
-			}
-			if below > 0 {
-				v.Pager.First = "/promotions?tab=" + v.Tab
-			}
+		v.Waiting = len(waiting)
+		if v.Tab == page.TabWaiting {
+			v.Rows, err = inboxRows(r, tx, r.Grant, waiting)
+			return err
 		}
-		v.Rows, err = promotionRows(r, tx, all)
+		all, err := tx.Promotions(r.Ctx(), r.Grant.Workspace(), q)
+		if err != nil {
+			return err
+		}
+		v.Pager = component.PagerProps{Shown: i18n.N(r.Ctx(), "promotions.shown", int64(min(len(all), promotionsShown)))}
+		if len(all) > promotionsShown {
+			all = all[:promotionsShown]
+			v.Pager.Next = "/promotions?tab=" + v.Tab + "&below=" + strconv.FormatInt(all[len(all)-1].Number, 10)
+		}
+		if below > 0 {
+			v.Pager.First = "/promotions?tab=" + v.Tab
+		}
+		v.Rows, err = promotionRows(r, tx, r.Grant, all)
 		return err
 	}); err != nil {
 		return err
@@ -127,33 +142,81 @@ func listPromotions(r *route.Request) error {
 }
 
 // promotionRows gives requests the names of what they are about.
-func promotionRows(r *route.Request, tx *storage.Tx, all []promotion.Request) ([]page.Row, error) {
-	envs, err := tx.Environments(r.Ctx(), r.Grant.Workspace())
+func promotionRows(r *route.Request, tx *storage.Tx, g access.Grant, all []promotion.Request) ([]page.Row, error) {
+	listed, err := promotion.Named(r.Ctx(), tx, g, all)
 	if err != nil {
 		return nil, err
 	}
-	at := map[string]string{}
-	for _, e := range envs {
-		at[e.ID] = e.Name
-	}
-	var ids, people []string
+	var people []string
 	for _, p := range all {
-		ids, people = append(ids, p.AssetID), append(people, p.Author)
-	}
-	models, err := tx.AssetNames(r.Ctx(), ids)
-	if err != nil {
-		return nil, err
+		people = append(people, p.Author)
 	}
 	names, err := tx.NamesOf(r.Ctx(), people...)
+	var rows []page.Row
+	for _, p := range listed {
+		rows = append(rows, page.Row{
+			Number: p.Number, Kind: p.Kind, Asset: p.Asset, Version: p.Candidate.Number, Environment: p.Environment, State: p.State, Cause: p.Cause,
+			Author: names[p.Author], Updated: instant(p.UpdatedAt),
+		})
+	}
+	return rows, err
+}
+
+// stays is what is live of a model, or where one of its versions is or was.
+func stays(r *route.Request, tx *storage.Tx, g access.Grant, m registry.Model, version string) (out []page.Stay, err error) {
+	all, err := promotion.Stays(r.Ctx(), tx, g, m.ID, version)
 	if err != nil {
 		return nil, err
 	}
-	var rows []page.Row
-	for _, p := range all {
-		rows = append(rows, page.Row{
-			Number: p.Number, Kind: p.Kind, Asset: models[p.AssetID], Version: p.Candidate.Number, Environment: at[p.EnvironmentID], State: p.State, Cause: p.Cause,
-			Author: names[p.Author], Updated: instant(p.UpdatedAt),
+	var people []string
+	for _, s := range all {
+		people = append(people, s.By)
+	}
+	names, err := tx.NamesOf(r.Ctx(), people...)
+	for _, s := range all {
+		out = append(out, page.Stay{
+			Environment: s.Environment, Version: s.To.Number, Path: registrypage.VersionPath(m.Name, s.To.Number), Since: instant(s.At), Until: instant(s.Until),
+			By: names[s.By], Cause: string(s.Cause), Request: s.Number,
 		})
+	}
+	return out, err
+}
+
+// askedOf is the open requests for a model or for one of its versions, then the last that ended, with those who approved.
+func askedOf(r *route.Request, tx *storage.Tx, g access.Grant, model, version string) ([]page.Row, error) {
+	const most = 10
+	q := promotion.Query{Asset: model, Version: version, Most: most}
+	recent, err := tx.Promotions(r.Ctx(), g.Workspace(), q)
+	if err != nil {
+		return nil, err
+	}
+	q.Open = true
+	all, err := tx.Promotions(r.Ctx(), g.Workspace(), q)
+	if err != nil {
+		return nil, err
+	}
+	for _, p := range recent {
+		if p.State.Ended() && len(all) < most {
+			all = append(all, p)
+		}
+	}
+	rows, err := promotionRows(r, tx, g, all)
+	if err != nil {
+		return nil, err
+	}
+	for i, p := range all {
+		reviews, err := tx.PromotionReviews(r.Ctx(), p.ID)
+		if err != nil {
+			return nil, err
+		}
+		ids := p.Approvers(reviews)
+		names, err := tx.NamesOf(r.Ctx(), ids...)
+		if err != nil {
+			return nil, err
+		}
+		for _, id := range ids {
+			rows[i].Approved = append(rows[i].Approved, names[id])
+		}
 	}
 	return rows, nil
 }
@@ -193,6 +256,7 @@ func renderNew(r *route.Request, code int, v page.NewView) error {
 		if err != nil {
 			return err
 		}
+		v.Path = registrypage.Path(m.Name)
 		v.Versions, err = versionsOf(r.Ctx(), tx, m.ID)
 		return err
 	}); err != nil {
@@ -242,6 +306,11 @@ func showPromotion(r *route.Request) error {
 	v, err := promotionView(r)
 	if err != nil {
 		return err
+	}
+	if v.Mentioned {
+		if err := r.DB.Write(r.Ctx(), r.Grant, func(tx *storage.Tx) error { return promotion.Seen(r.Ctx(), tx, r.Grant, v.Number) }); err != nil {
+			return err
+		}
 	}
 	return r.Render(http.StatusOK, page.Show(v))
 }
@@ -313,6 +382,28 @@ func (p *promotionPage) fill() error {
 		_, v.Until, _ = s.Frozen()
 	case "early":
 		v.Until = instant(q.NotBefore)
+	}
+	var called []string
+	for _, n := range notes {
+		if n.Kind == "comment" {
+			called = append(called, markdown.Mentioned(n.Body)...)
+		}
+	}
+	known, err := p.tx.PeopleNamed(ctx, q.Workspace, called)
+	if err != nil {
+		return err
+	}
+	v.People = map[string]bool{}
+	for name := range known {
+		v.People[name] = true
+	}
+	if may(p.Request, access.PromotionComment) {
+		if v.Callable, err = p.tx.PeopleNames(ctx, q.Workspace, peopleOffered); err != nil {
+			return err
+		}
+	}
+	if v.Mentioned, err = p.tx.MentionedIn(ctx, q.ID, p.Grant.Actor().ID); err != nil {
+		return err
 	}
 	for _, n := range notes {
 		v.Notes = append(v.Notes, page.Note{By: p.names[n.By], Kind: n.Kind, Body: n.Body, At: instant(n.At)})
@@ -575,6 +666,7 @@ func (p *promotionPage) may() error {
 	for _, x := range promotion.Standing(s.Reviews) {
 		v.CanTake = v.CanTake || open && x.By == a.ID && reviewer
 	}
+	v.CanComment = may(p.Request, access.PromotionComment)
 	propose := may(p.Request, access.PromotionPropose)
 	v.CanSubmit = q.State == promotion.Draft && mine && propose
 	v.CanEdit = (open || q.State == promotion.Draft) && propose
@@ -722,10 +814,11 @@ func waiveGate(r *route.Request) error {
 }
 
 func commentPromotion(r *route.Request) error {
+	body := r.FormValue("body")
 	return onPromotion(r, "flash.saved", func(tx *storage.Tx, n int64) error {
-		_, err := promotion.Comment(r.Ctx(), tx, r.Grant, n, r.FormValue("body"), tx.Now())
+		_, err := promotion.Comment(r.Ctx(), tx, r.Grant, n, body, markdown.Mentioned(body), tx.Now())
 		return err
-	}, nil)
+	}, func(v *page.ShowView, text string) { v.Said, v.SaidError = body, text })
 }
 
 func executePromotion(r *route.Request) error {
@@ -809,7 +902,7 @@ func fillLive(r *route.Request, tx *storage.Tx, v *page.LiveView, then time.Time
 		i, known := row[x.AssetID]
 		if !known {
 			i, row[x.AssetID] = len(v.Rows), len(v.Rows)
-			v.Rows = append(v.Rows, page.LiveRow{Model: model, Cells: make([]page.LiveCell, len(envs))})
+			v.Rows = append(v.Rows, page.LiveRow{Model: model, Path: registrypage.Path(model), Cells: make([]page.LiveCell, len(envs))})
 		}
 		cell := &v.Rows[i].Cells[column[x.EnvironmentID]]
 		until := then
@@ -823,7 +916,7 @@ func fillLive(r *route.Request, tx *storage.Tx, v *page.LiveView, then time.Time
 		if err != nil {
 			return err
 		}
-		cell.Version, cell.Since, cell.Cause = c.To.Number, instant(c.At), string(c.Cause)
+		cell.Version, cell.Path, cell.Since, cell.Cause = c.To.Number, registrypage.VersionPath(model, c.To.Number), instant(c.At), string(c.Cause)
 		people[cell] = c.By
 		if then.IsZero() && v.CanRollBack && c.To.Number > 0 {
 			if cell.Back, err = backFrom(r, tx, x, model, v.Environments[column[x.EnvironmentID]]); err != nil {

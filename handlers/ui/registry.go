@@ -160,7 +160,17 @@ func registeredView(r *route.Request, name string) (v page.ModelView, err error)
 		if names, err = runNames(r, tx, versions); err != nil {
 			return err
 		}
-		people, err = tx.NamesOf(r.Ctx(), makersOf(m, versions, moves)...)
+		if people, err = tx.NamesOf(r.Ctx(), makersOf(m, versions, moves)...); err != nil {
+			return err
+		}
+		asked, err := more(r, access.PromotionRead)
+		if err != nil {
+			return err
+		}
+		if v.Live, err = stays(r, tx, asked, m, ""); err != nil {
+			return err
+		}
+		v.Asked, err = askedOf(r, tx, asked, m.ID, "")
 		return err
 	}); err != nil {
 		return v, err

@@ -23,6 +23,7 @@ import (
 	"github.com/slipway-ml/slipway/web/component"
 	"github.com/slipway-ml/slipway/web/format"
 	"github.com/slipway-ml/slipway/web/i18n"
+	"github.com/slipway-ml/slipway/web/page/promotions"
 	page "github.com/slipway-ml/slipway/web/page/registry"
 )
 
@@ -174,6 +175,16 @@ func (p *versionPage) fill(tx *storage.Tx, m registry.Model) (err error) {
 	if err := p.card(tx); err != nil {
 		return err
 	}
+	asked, err := more(p.Request, access.PromotionRead)
+	if err != nil {
+		return err
+	}
+	if v.Live, err = stays(p.Request, tx, asked, m, x.ID); err != nil {
+		return err
+	}
+	if v.Asked, err = askedOf(p.Request, tx, asked, m.ID, x.ID); err != nil {
+		return err
+	}
 	v.Checks = x.Readiness(p.manifest, registry.Known{Metrics: len(v.Metrics), Scan: found.Verdict, CardDone: v.Card.Complete.Done, CardTotal: v.Card.Complete.Total})
 	if x.Standing != registry.Text {
 		v.Snippet = loadScript(p.Request, "models:/"+v.Model+"/"+strconv.FormatInt(v.Number, 10))
@@ -251,7 +262,7 @@ func (p *versionPage) metrics(tx *storage.Tx, others []registry.Version) error {
 	return nil
 }
 
-// lineage is the strip from the data over code, run and logged model to this version.
+// lineage is the strip from the data over code, run and logged model to this version, and on to where it is live.
 func (p *versionPage) lineage() {
 	ctx, v := p.Ctx(), &p.view
 	add := func(n page.Node) { v.Lineage = append(v.Lineage, n) }
@@ -292,6 +303,15 @@ func (p *versionPage) lineage() {
 		add(n)
 	}
 	add(page.Node{Kind: "version", Title: v.Model + " v" + strconv.FormatInt(v.Number, 10), Text: i18n.T(ctx, "registry.this_version"), Now: true})
+	for _, s := range v.Live {
+		if s.Until.IsZero() {
+			n := page.Node{Kind: "live", Title: s.Environment, Text: i18n.T(ctx, "registry.live", format.Time(ctx, s.Since).Short), Path: "/slots"}
+			if s.Request > 0 {
+				n.Path = promotions.Path(s.Request)
+			}
+			add(n)
+		}
+	}
 }
 
 func (p *versionPage) runPath(tab string) string {

@@ -9,6 +9,7 @@ import (
 	"github.com/a-h/templ"
 
 	"github.com/slipway-ml/slipway/web/i18n"
+	"github.com/slipway-ml/slipway/web/link"
 )
 
 func render(t *testing.T, c templ.Component) string {
@@ -18,6 +19,24 @@ func render(t *testing.T, c templ.Component) string {
 		t.Fatal(err)
 	}
 	return b.String()
+}
+
+func TestMessageLeadsOn(t *testing.T) {
+	for text, want := range map[string]string{
+		"No: it is live. What is live is at /slots":                 `href="/ml/slots">/slots</a>`,
+		"Request it at /promotions/new?model=a%20b&to=production":   `href="/ml/promotions/new?model=a%20b&amp;to=production">/promotions/new?model=a%20b&amp;to=production</a>`,
+		"there is no model /slots here":                             "there is no model /slots here",
+		"no <b>name</b> //evil.example/slots":                       "no &lt;b&gt;name&lt;/b&gt; //evil.example/slots",
+		"no name https://evil.example/slots /users/delete?x=/slots": "/users/delete?x=/slots",
+	} {
+		var b strings.Builder
+		if err := Message(text).Render(link.With(t.Context(), "/ml"), &b); err != nil {
+			t.Fatal(err)
+		}
+		if got := b.String(); !strings.Contains(got, want) || strings.Contains(got, "<a ") != strings.Contains(want, "</a>") {
+			t.Errorf("%s: %s", text, got)
+		}
+	}
 }
 
 func TestSortHead(t *testing.T) {

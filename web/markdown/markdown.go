@@ -42,10 +42,12 @@ const (
 // Render shows source, written in GitHub's Markdown, as part of a page. Its headings begin at h3 and skip no
 // level. Images stand as links: a page loads nothing from elsewhere. Of what is longer than Limit the beginning
 // is shown, and what is all signs is shown as it was written; both are said.
-func Render(source string) templ.Component {
+func Render(source string) templ.Component { return render(source, nil) }
+
+func render(source string, c *calls) templ.Component {
 	return templ.ComponentFunc(func(ctx context.Context, w io.Writer) error {
 		source, cut := shorten(source, Limit)
-		safe, ok := toHTML(source, i18n.T(ctx, "markdown.table"))
+		safe, ok := toHTML(source, i18n.T(ctx, "markdown.table"), c)
 		notice := ""
 		switch {
 		case !ok:
@@ -73,15 +75,16 @@ func shorten(s string, n int) (string, bool) {
 	return strings.ToValidUTF8(s, ""), true
 }
 
-// toHTML is source as HTML that cannot run; tableLabel names its tables for people who do not see them. It
-// refuses a text that would become too much.
-func toHTML(source, tableLabel string) (string, bool) {
+// toHTML is source as HTML that cannot run; tableLabel names its tables for people who do not see them; c, where there is
+// one, learns who is mentioned. It refuses a text that would become too much.
+func toHTML(source, tableLabel string, c *calls) (string, bool) {
 	source = strings.ToValidUTF8(source, "\uFFFD")
 	if strings.Count(source, "[") > mostLinks || strings.Count(source, "*")+strings.Count(source, "_")+strings.Count(source, "~") > mostStress {
 		return "", false
 	}
 	pc := parser.NewContext()
 	pc.Set(labelKey, tableLabel)
+	pc.Set(callsKey, c)
 	out := limited{left: mostHTML}
 	if err := reader.Convert([]byte(flatten(source)), &out, parser.WithContext(pc)); err != nil {
 		return "", false
@@ -149,6 +152,7 @@ var reader = goldmark.New(
 			util.Prioritized(parser.NewCodeSpanParser(), 100),
 			util.Prioritized(parser.NewLinkParser(), 200),
 			util.Prioritized(parser.NewAutoLinkParser(), 300),
+			util.Prioritized(mentions{}, 400),
 			util.Prioritized(parser.NewEmphasisParser(), 500),
 		),
 		parser.WithParagraphTransformers(
@@ -160,11 +164,12 @@ var reader = goldmark.New(
 	goldmark.WithExtensions(extension.Strikethrough, extension.TaskList, extension.Linkify),
 	goldmark.WithRendererOptions(renderer.WithNodeRenderers(
 		util.Prioritized(ours{}, 100),
+		util.Prioritized(mentions{}, 100),
 		util.Prioritized(extension.NewTableHTMLRenderer(extension.WithTableCellAlignMethod(extension.TableCellAlignAttribute)), 500),
 	)),
 )
 
-// policy is all that a rendered text may hold. No style, no id, no class but two of our own: nothing that reaches into the page.
+// policy is all that a rendered text may hold. No style, no id, no class but three of our own: nothing that reaches into the page.
 var policy = func() *bluemonday.Policy {
 	p := bluemonday.NewPolicy()
 	p.AllowElements("p", "br", "hr", "h3", "h4", "h5", "h6", "ul", "ol", "li", "blockquote", "pre", "code", "em", "strong", "del",
@@ -173,6 +178,7 @@ var policy = func() *bluemonday.Policy {
 	p.AllowAttrs("align").Matching(regexp.MustCompile(`^(left|center|right)$`)).OnElements("th", "td")
 	p.AllowAttrs("class").Matching(regexp.MustCompile(`^tbl-wrap$`)).OnElements("div")
 	p.AllowAttrs("class").Matching(regexp.MustCompile(`^task$`)).OnElements("li")
+	p.AllowAttrs("class").Matching(regexp.MustCompile(`^mention$`)).OnElements("strong")
 	p.AllowAttrs("tabindex").Matching(regexp.MustCompile(`^0$`)).OnElements("div")
 	p.AllowAttrs("role").Matching(regexp.MustCompile(`^region$`)).OnElements("div")
 	p.AllowAttrs("aria-label").OnElements("div")

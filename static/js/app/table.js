@@ -151,18 +151,24 @@
       box.setAttribute('role', 'listbox');
       box.setAttribute('aria-label', input.labels[0]?.textContent ?? '');
       input.parentElement.append(box);
-      for (const [name, value] of Object.entries({ role: 'combobox', 'aria-autocomplete': 'list', 'aria-controls': box.id })) input.setAttribute(name, value);
+      for (const [name, value] of Object.entries({ 'aria-autocomplete': 'list', 'aria-controls': box.id })) input.setAttribute(name, value);
+      if (input.matches('input')) input.setAttribute('role', 'combobox'); // a field of several lines has no such role
     }
     return box;
   };
   const close = (input) => {
     asked += 1;
-    list(input).hidden = true;
-    input.setAttribute('aria-expanded', 'false');
+    open(input, false);
     input.removeAttribute('aria-activedescendant');
   };
+  const open = (input, is) => { list(input).hidden = !is; if (input.matches('input')) input.setAttribute('aria-expanded', String(is)); };
+  // Names after an @, where a field has them.
+  const names = (input) => (before) => {
+    const typed = /(?:^|[^\p{L}\p{N}._@/\\-])(@[\w.@-]*)$/u.exec(before)?.[1] ?? null;
+    return [typed, input.dataset.callable.split(' ').map((name) => `@${name} `)];
+  };
   const offer = async (input) => {
-    const [typed, some, more] = expects(input.value.slice(0, input.selectionStart));
+    const [typed, some, more] = (input.dataset.callable ? names(input) : expects)(input.value.slice(0, input.selectionStart));
     const mine = asked += 1;
     if (typed === null) { close(input); return; }
     let text = typed;
@@ -179,8 +185,7 @@
       option.dataset.length = text.length;
       return option;
     }));
-    box.hidden = found.length === 0;
-    input.setAttribute('aria-expanded', String(!box.hidden));
+    open(input, found.length > 0);
     input.removeAttribute('aria-activedescendant');
   };
   const take = (input, option) => {

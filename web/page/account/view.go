@@ -71,7 +71,7 @@ func (f TokenForm) scopes(ctx context.Context) []component.Check {
 		ticked = []string{"read", "write"}
 	}
 	var boxes []component.Check
-	for _, scope := range []string{"read", "write", "propose", "admin"} {
+	for _, scope := range []string{"read", "write", "propose", "operate", "admin"} {
 		boxes = append(boxes, component.Check{
 			Value: scope, Label: scope, Help: i18n.T(ctx, "token.scope."+scope), Checked: slices.Contains(ticked, scope),
 		})

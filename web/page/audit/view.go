@@ -137,7 +137,7 @@ var sentences = map[string][]string{
 	"promotion.created": {"number", "version"}, "promotion.submitted": {"number"}, "promotion.edited": {"number", "revision"}, "promotion.cancelled": {"number"},
 	"promotion.rejected": {"number"}, "promotion.expired": {"number"}, "promotion.superseded": {"number"}, "promotion.executing": {"number"},
 	"promotion.completed": {"number", "version"}, "promotion.failed": {"number"}, "promotion.waived": {"number"}, "promotion.broke_glass": {"number"},
-	"promotion.debt_closed": {"number"}, "promotion.commented": {"number"}, "review.added": {"number", "decision"}, "review.withdrawn": {"number"},
+	"promotion.debt_closed": {"number"}, "promotion.commented": {"number"}, "promotion.mentioned": {"number"}, "review.added": {"number", "decision"}, "review.withdrawn": {"number"},
 	"secret.added": {"name"}, "secret.replaced": {"name", "version"}, "secret.removed": {"name"},
 	"catalog.source_added": {"name"}, "catalog.source_changed": {"name"}, "catalog.source_removed": {"name"}, "catalog.source_asked": {"name"},
 	"catalog.use_case_added": {"name"}, "catalog.use_case_changed": {"name"}, "catalog.use_case_removed": {"name"}, "catalog.chosen": {"model", "use_case", "status"}, "catalog.unchosen": {"model", "use_case"},
@@ -155,7 +155,7 @@ func (t Told) sentence(ctx context.Context) string {
 	var args []any
 	for _, k := range keys {
 		said := "—"
-		if v, there := t.Data[k]; there && v != "" && v != nil {
+		if v, there := t.Data[k]; there && v != "" && v != nil && (t.Kind != "slot.changed" || v != 0.0) { // version 0 is none
 			said = fmt.Sprint(v)
 		}
 		args = append(args, said)

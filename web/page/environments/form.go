@@ -1,7 +1,9 @@
 package environments
 
 import (
+	"cmp"
 	"context"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -65,6 +67,18 @@ func (r row) touched() bool {
 // title is what r is called aloud.
 func (r row) title(ctx context.Context) string {
 	return i18n.T(ctx, "env.row."+r.kind) + " " + strconv.Itoa(r.n+1)
+}
+
+// wrong are the fields with an error, in the order of the form.
+func (v EditView) wrong() []string {
+	kind := func(name string) int {
+		of, _, row := strings.Cut(name, ".")
+		if !row {
+			return len(Kinds)
+		}
+		return slices.Index(Kinds, of)
+	}
+	return slices.SortedFunc(maps.Keys(v.Errors), func(a, b string) int { return cmp.Or(cmp.Compare(kind(a), kind(b)), strings.Compare(a, b)) })
 }
 
 // text is a field of r for a line of text; its label is the word for it.

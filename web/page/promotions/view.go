@@ -13,6 +13,7 @@ import (
 	"context"
 	"fmt"
 	"net/url"
+	"slices"
 	"strconv"
 	"time"
 
@@ -51,6 +52,8 @@ type Row struct {
 	State       promotion.State
 	Cause       string
 	Author      string
+	Approved    []string // by these people; filled where a page shows it
+	Mentioned   bool     // the reader is, in its discussion
 	Updated     time.Time
 }
 
@@ -90,7 +93,23 @@ func gateName(ctx context.Context, kind promotion.GateKind, id string) string {
 	return id
 }
 
-func (r Row) name() string { return "PR-" + strconv.FormatInt(r.Number, 10) }
+func (r Row) name() string { return name(r.Number) }
+
+func name(number int64) string { return "PR-" + strconv.FormatInt(number, 10) }
+
+func approved(rows []Row) bool {
+	return slices.ContainsFunc(rows, func(r Row) bool { return len(r.Approved) > 0 })
+}
+
+// Stay is how long a version was live in an environment.
+type Stay struct {
+	Environment  string
+	Version      int64
+	Path         string // of the version's page
+	Since, Until time.Time
+	By, Cause    string
+	Request      int64 // its number, 0 for none
+}
 
 // Path is the page of a request.
 func Path(number int64) string { return "/promotions/" + strconv.FormatInt(number, 10) }
@@ -145,6 +164,7 @@ func verdict(x promotion.Verdict) (tone component.Tone, icon, class string) {
 // NewView is the form for a new request.
 type NewView struct {
 	Model, Reason, To, Error string
+	Path                     string // of the model's page
 	Version                  int64
 	Versions                 []int64
 	Environments             []string
@@ -186,6 +206,7 @@ type ShowView struct {
 	Versions    []int64
 
 	CanDecide  bool
+	CanComment bool
 	WhyNot     string // key below "promotions.why." where the reader cannot decide
 	MayApprove bool
 	CanTake    bool // withdraw one's own review
@@ -202,6 +223,12 @@ type ShowView struct {
 	Comment    string // as typed, with Error
 	Error      string
 	Problem    string // of another form, at the top
+	Said       string // a comment as typed, with SaidError
+	SaidError  string
+
+	People    map[string]bool // names that are marked where a comment mentions them
+	Callable  []string        // names that are offered after an @
+	Mentioned bool            // the reader is, and sees it now
 }
 
 // Step is an environment on the way.
@@ -285,7 +312,7 @@ type RollbackForm struct {
 	Generation  int64
 }
 
-func (v ShowView) name() string { return "PR-" + strconv.FormatInt(v.Number, 10) }
+func (v ShowView) name() string { return name(v.Number) }
 func (v ShowView) path() string { return Path(v.Number) }
 func (v ShowView) environment() string {
 	return "/environments/" + url.PathEscape(v.Environment)
@@ -328,13 +355,14 @@ type LiveView struct {
 
 // LiveRow is one model.
 type LiveRow struct {
-	Model string
-	Cells []LiveCell
+	Model, Path string
+	Cells       []LiveCell
 }
 
 // LiveCell is what is live of a model in one environment.
 type LiveCell struct {
 	Version int64
+	Path    string
 	Since   time.Time
 	By      string
 	Cause   string

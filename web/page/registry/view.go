@@ -12,6 +12,7 @@ import (
 	"github.com/slipway-ml/slipway/web/component"
 	"github.com/slipway-ml/slipway/web/i18n"
 	"github.com/slipway-ml/slipway/web/layout"
+	"github.com/slipway-ml/slipway/web/page/promotions"
 )
 
 // Path is the address of a model's page.
@@ -90,6 +91,8 @@ type ModelView struct {
 	Older         string
 	Aliases       []AliasRow
 	AliasCount    int // there may be more than are listed
+	Live          []promotions.Stay
+	Asked         []promotions.Row
 	Moves         []MoveRow
 	MoreMoves     bool
 	CanWrite      bool
@@ -190,6 +193,9 @@ type VersionView struct {
 
 	AliasCount int // there may be more than are listed
 
+	Live  []promotions.Stay // where it is or was live
+	Asked []promotions.Row
+
 	Metrics  []Metric
 	With     int64 // the version that metrics are compared with, 0 = none
 	Others   []int64
@@ -220,7 +226,7 @@ type VersionView struct {
 
 // Node is one step of the strip from data to version.
 type Node struct {
-	Kind        string // data, code, run, logged or version
+	Kind        string // data, code, run, logged, version or live
 	Title, Text string
 	Path        string // "" = it leads nowhere
 	Outside     bool   // Path is an address of another site
@@ -250,6 +256,8 @@ func (n Node) icon() string {
 		return "flask-conical"
 	case "logged":
 		return "box"
+	case "live":
+		return "ship"
 	}
 	return "package"
 }
