@@ -44,7 +44,7 @@ func Start(ctx context.Context, db *storage.DB, blobs blob.Store, sources catalo
 			log.ErrorContext(ctx, "the sources of the catalog were not looked at", "err", err)
 		}
 	})
-	r := Runner{DB: db, Works: works(db, blobs, sources, box, log), Log: log}
+	r := Runner{DB: db, Works: works(db, blobs, sources, box, log), Log: log, Redact: box.Redact}
 	stopRunner := r.Start(ctx)
 	return func() {
 		stopRunner()
