@@ -55,7 +55,7 @@ func Start(ctx context.Context, with With) (stop func()) {
 			log.ErrorContext(ctx, "the sources of the catalog were not looked at", "err", err)
 		}
 	})
-	r := Runner{DB: db, Works: works(with), Log: log}
+	r := Runner{DB: db, Works: works(with), Log: log, Redact: with.Secrets.Redact}
 	stopRunner := r.Start(ctx)
 	return func() {
 		stopRunner()

@@ -32,10 +32,11 @@ type Runner struct {
 	DB      *storage.DB
 	Works   []Work
 	Log     *slog.Logger
-	Workers int              // jobs at a time; 4
-	Lease   time.Duration    // for how long a job is a process's own unless it says so again, which it does three times in it; 30 s
-	Poll    time.Duration    // how often the database is asked for what other processes ordered or what has become due; 1 s
-	Now     func() time.Time // the clock of leases and delays
+	Workers int                 // jobs at a time; 4
+	Lease   time.Duration       // for how long a job is a process's own unless it says so again, which it does three times in it; 30 s
+	Poll    time.Duration       // how often the database is asked for what other processes ordered or what has become due; 1 s
+	Now     func() time.Time    // the clock of leases and delays
+	Redact  func(string) string // takes secrets out of what is kept of errors; all of it is kept without
 
 	owner     string
 	works     map[string]Work
@@ -98,6 +99,9 @@ func (r *Runner) prepare() {
 	r.Workers, r.Lease, r.Poll = cmp.Or(r.Workers, 4), cmp.Or(r.Lease, 30*time.Second), cmp.Or(r.Poll, time.Second)
 	if r.Now == nil {
 		r.Now = time.Now
+	}
+	if r.Redact == nil {
+		r.Redact = func(text string) string { return text }
 	}
 	host, err := os.Hostname()
 	if err != nil {
@@ -287,7 +291,7 @@ func (r *Runner) end(o outcome) {
 	case errors.Is(o.err, errStopping):
 		j = j.GiveBack(now)
 	default:
-		j = j.Fail(o.work.Kind, o.err.Error(), now, spread())
+		j = j.Fail(o.work.Kind, r.Redact(o.err.Error()), now, spread())
 	}
 	r.unsettled = append(r.unsettled, result{j, time.Since(o.begun)})
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -377,5 +378,19 @@ func TestEveryKindHasAHandler(t *testing.T) {
 	}
 	if d := cmp.Diff(job.Kinds, handled); d != "" {
 		t.Error(d)
+	}
+}
+
+// What a handler says of its failure is kept without what the box opened.
+func TestErrorsAreKeptWithoutSecrets(t *testing.T) {
+	db, c := storagetest.Open(t), newClock()
+	r := byHand(db, c, Work{kind("k"), func(context.Context, job.Job) error {
+		return errors.New("they said no to planted")
+	}})
+	r.Redact = strings.NewReplacer("planted", "[secret k]").Replace
+	order(t, db, job.Job{Kind: "k"})
+	r.finish(t.Context())
+	if j := only(t, db); j.LastError != "they said no to [secret k]" {
+		t.Errorf("%+v", j)
 	}
 }

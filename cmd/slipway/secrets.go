@@ -82,17 +82,18 @@ func readKeyFile(file string, at os.FileInfo) (secret.Keyring, error) {
 	return ring, nil
 }
 
-// box is what opens secrets. Where the key file cannot be read the server starts all the same: pages open, and what needs a
+// fill gives a box its keys. Where the key file cannot be read the server starts all the same: pages open, and what needs a
 // secret fails and says so.
-func (k keeping) box(ctx context.Context, data string, log *slog.Logger) (*secret.Box, error) {
+func (k keeping) fill(ctx context.Context, box *secret.Box, data string, log *slog.Logger) error {
 	ring, err := k.secretKeys(data)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if _, err := ring.read(); err != nil {
 		log.ErrorContext(ctx, "the keys of the secrets cannot be read: no secret can be used", "error", err.Error())
 	}
-	return &secret.Box{Keys: ring.read}, nil
+	box.Keys = ring.read
+	return nil
 }
 
 type secretsCmd struct {
@@ -289,52 +290,4 @@ func rewriteFile(file string, text []byte) error {
 		return err
 	}
 	return os.Rename(tmp.Name(), file)
-}
-
-// redacting keeps values of secrets out of the log.
-type redacting struct {
-	slog.Handler
-
-	box func() *secret.Box
-}
-
-// Handle writes a record without what the box has opened.
-func (h redacting) Handle(ctx context.Context, r slog.Record) error {
-	box := h.box()
-	if box == nil {
-		return h.Handler.Handle(ctx, r)
-	}
-	out := slog.NewRecord(r.Time, r.Level, box.Redact(r.Message), r.PC)
-	r.Attrs(func(a slog.Attr) bool {
-		out.AddAttrs(redacted(box, a))
-		return true
-	})
-	return h.Handler.Handle(ctx, out)
-}
-
-func redacted(box *secret.Box, a slog.Attr) slog.Attr {
-	switch v := a.Value.Resolve(); v.Kind() {
-	case slog.KindString:
-		return slog.String(a.Key, box.Redact(v.String()))
-	case slog.KindGroup:
-		var all []any
-		for _, x := range v.Group() {
-			all = append(all, redacted(box, x))
-		}
-		return slog.Group(a.Key, all...)
-	case slog.KindAny:
-		return slog.String(a.Key, box.Redact(fmt.Sprint(v.Any())))
-	default:
-		return a
-	}
-}
-
-// WithAttrs keeps the redaction around a logger of the same kind.
-func (h redacting) WithAttrs(all []slog.Attr) slog.Handler {
-	return redacting{h.Handler.WithAttrs(all), h.box}
-}
-
-// WithGroup keeps the redaction around a logger of the same kind.
-func (h redacting) WithGroup(name string) slog.Handler {
-	return redacting{h.Handler.WithGroup(name), h.box}
 }

@@ -52,8 +52,9 @@ type serveCmd struct {
 
 // Run serves until the process is told to end, then lets running requests finish.
 func (c serveCmd) Run(ctx context.Context, s streams) error {
-	var box *secret.Box
-	log := slog.New(redacting{c.logger(s).Handler(), func() *secret.Box { return box }})
+	box := &secret.Box{}
+	s.err = box.Redacting(s.err)
+	log := c.logger(s)
 	base, prefix, err := c.base()
 	if err != nil {
 		return err
@@ -97,7 +98,7 @@ func (c serveCmd) Run(ctx context.Context, s streams) error {
 	if err != nil {
 		return err
 	}
-	if box, err = c.box(ctx, c.Data, log); err != nil {
+	if err := c.fill(ctx, box, c.Data, log); err != nil {
 		return err
 	}
 	door := identity.New(db, cookies, loopback && loopbackURL(base), strings.HasPrefix(base, "https:"), prefix)

@@ -57,8 +57,10 @@ type Owned struct {
 type Box struct {
 	Keys func() (Keyring, error) // reads the key file as it is now
 
-	mu     sync.RWMutex
-	opened map[string]string // value → name
+	mu       sync.RWMutex
+	opened   map[string]bool   // values
+	says     map[string]string // what stands for each form of them
+	redactor *strings.Replacer
 }
 
 // keys are the keys as they are now. Where the file cannot be read there are none: pages open, and nothing is opened.

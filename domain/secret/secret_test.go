@@ -1,6 +1,12 @@
 package secret
 
 import (
+	"bytes"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"net/url"
 	"strings"
 	"testing"
 
@@ -117,14 +123,61 @@ func FuzzKeyFile(f *testing.F) {
 }
 
 func TestRedact(t *testing.T) {
+	const value = `pl"an/ted+<key>`
+	quoted, err := json.Marshal(value)
+	if err != nil {
+		t.Fatal(err)
+	}
+	twice, err := json.Marshal(string(quoted))
+	if err != nil {
+		t.Fatal(err)
+	}
 	b := &Box{}
-	b.remember(`pl"an/ted+key`, "openai")
-	for _, s := range []string{`pl"an/ted+key`, `pl%22an%2Fted%2Bkey`, `pl\"an/ted+key`, "cGwiYW4vdGVkK2tleQ=="} {
+	b.remember(value, "openai")
+	for what, s := range map[string]string{
+		"itself": value, "in a query": url.QueryEscape(value), "in a path": url.PathEscape(value), "in a query, in small letters": `pl%22an%2fted%2b%3ckey%3e`,
+		"in JSON": string(quoted[1 : len(quoted)-1]), "in JSON without care for HTML": `pl\"an/ted+<key>`, "in JSON in JSON": string(twice[3 : len(twice)-3]),
+		"in base64": base64.StdEncoding.EncodeToString([]byte(value)), "in base64 for URLs": base64.URLEncoding.EncodeToString([]byte(value)),
+	} {
 		if out := b.Redact("before " + s + " after"); out != "before [secret openai] after" {
-			t.Errorf("%s became %s", s, out)
+			t.Errorf("%s: %s became %s", what, s, out)
+		}
+	}
+	for _, user := range []string{"", "a", "ab", "abc"} { // as Basic authorization sends it
+		for _, enc := range []*base64.Encoding{base64.StdEncoding, base64.RawURLEncoding} {
+			sent := enc.EncodeToString([]byte(user + ":" + value + "\n"))
+			out := b.Redact(sent)
+			if !strings.Contains(out, "[secret openai]") || len(out)-len("[secret openai]") > len(user)*2+8 {
+				t.Errorf("after %q: %s became %s", user, sent, out)
+			}
 		}
 	}
 	if out := (*Box)(nil).Redact("x"); out != "x" {
 		t.Error(out)
+	}
+}
+
+// Of two values of which one begins with the other neither shows, in whatever order they became known.
+func TestRedactTheLongerFirst(t *testing.T) {
+	for range 50 { // maps have no order
+		b := &Box{}
+		for _, v := range []string{"planted", "planted-and-longer", "planted-and", "ted-and-longest-of-all"} {
+			b.remember(v, "k")
+		}
+		if out := b.Redact("<planted-and-longer> <planted>"); out != "<[secret k]> <[secret k]>" {
+			t.Fatal(out)
+		}
+	}
+}
+
+func TestRedactedLog(t *testing.T) {
+	b := &Box{}
+	var said bytes.Buffer
+	b.remember("planted-value", `a "quoted" name`)
+	log := slog.New(slog.NewJSONHandler(b.Redacting(&said), nil)).With("with", "planted-value").WithGroup("g")
+	log.Info("says planted-value", "text", "planted-value", "err", errors.New("it was planted-value"), "any", struct{ Key []string }{[]string{"planted-value"}}, slog.Group("deep", "url", "https://x?k=planted-value"))
+	var line map[string]any
+	if err := json.Unmarshal(said.Bytes(), &line); err != nil || strings.Contains(said.String(), "planted") || strings.Count(said.String(), "[secret a _quoted_ name]") != 6 {
+		t.Errorf("%v: %s", err, said.String())
 	}
 }
