@@ -10,7 +10,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"sync"
 
 	"github.com/slipway-ml/slipway/domain/access"
@@ -68,8 +67,8 @@ func (k *keyRing) read() (secret.Keyring, error) {
 
 // readKeyFile refuses a file that others may read.
 func readKeyFile(file string, at os.FileInfo) (secret.Keyring, error) {
-	if loose := at.Mode().Perm() & 0o077; loose != 0 {
-		return secret.Keyring{}, fmt.Errorf("%s may be read by others (mode %04o): chmod 600 it", file, at.Mode().Perm())
+	if loose := at.Mode().Perm() & tooOpen; loose != 0 {
+		return secret.Keyring{}, fmt.Errorf("%s may be read by others, or changed by its group (mode %04o): chmod 600 it", file, at.Mode().Perm())
 	}
 	text, err := os.ReadFile(file)
 	if err != nil {
@@ -166,18 +165,16 @@ func (c secretsRotateCmd) Run(ctx context.Context, s streams) error {
 		if _, err := ring.read(); err != nil {
 			return err
 		}
-		text, err := os.ReadFile(ring.file)
-		if err != nil {
+		if err := changeKeys(ring.file, func(text []byte) ([]byte, error) {
+			text = append([]byte(secret.NewKey()+"\n"), text...)
+			keys, err := secret.ParseKeyring(text)
+			if err == nil {
+				fmt.Fprintf(s.out, "%s becomes the current key in %s. Keep a copy of the file, apart from the database.\n", keys.Current(), ring.file)
+			}
+			return text, err
+		}); err != nil {
 			return err
 		}
-		if err := rewriteFile(ring.file, append([]byte(secret.NewKey()+"\n"), text...)); err != nil {
-			return err
-		}
-		keys, err := ring.read()
-		if err != nil {
-			return err
-		}
-		fmt.Fprintf(s.out, "%s is the current key in %s. Keep a copy of the file, apart from the database.\n", keys.Current(), ring.file)
 		return rewrap(ctx, s, db, ring)
 	})
 }
@@ -255,22 +252,7 @@ func (c secretsRetireCmd) Run(ctx context.Context, s streams) error {
 		}); err != nil {
 			return err
 		}
-		text, err := os.ReadFile(ring.file)
-		if err != nil {
-			return err
-		}
-		var kept []string
-		n := 0
-		for line := range strings.Lines(string(text)) {
-			trimmed := bytes.TrimSpace([]byte(line))
-			if len(trimmed) > 0 && trimmed[0] != '#' {
-				if n++; n-1 == at {
-					continue
-				}
-			}
-			kept = append(kept, line)
-		}
-		if err := rewriteFile(ring.file, []byte(strings.Join(kept, ""))); err != nil {
+		if err := changeKeys(ring.file, func(text []byte) ([]byte, error) { return withoutKey(text, c.ID) }); err != nil {
 			return err
 		}
 		fmt.Fprintf(s.out, "%s is no longer in %s\n", c.ID, ring.file)
@@ -278,16 +260,63 @@ func (c secretsRetireCmd) Run(ctx context.Context, s streams) error {
 	})
 }
 
-// rewriteFile puts another text in the place of a file, whole or not at all, for its owner alone.
-func rewriteFile(file string, text []byte) error {
+// withoutKey is a key file without one of its keys; remarks stay.
+func withoutKey(text []byte, id string) ([]byte, error) {
+	keys, err := secret.ParseKeyring(text)
+	if err != nil {
+		return nil, err
+	}
+	at, n := slices.Index(keys.IDs(), id), 0
+	if at <= 0 { // it is gone, or became the current one meanwhile
+		return text, nil
+	}
+	var kept []byte
+	for line := range bytes.Lines(text) {
+		if trimmed := bytes.TrimSpace(line); len(trimmed) > 0 && trimmed[0] != '#' {
+			if n++; n-1 == at {
+				continue
+			}
+		}
+		kept = append(kept, line...)
+	}
+	return kept, nil
+}
+
+// changeKeys puts another text in the place of a key file, whole or not at all. Of two commands at once the second is refused: it
+// would write without the key that the first has put in, and what that key wraps would be lost.
+func changeKeys(file string, change func(text []byte) ([]byte, error)) error {
+	file, err := filepath.EvalSymlinks(file)
+	if err != nil {
+		return err
+	}
+	lock := file + ".lock"
+	held, err := os.OpenFile(lock, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	if errors.Is(err, fs.ErrExist) {
+		return fmt.Errorf("another command is changing %s; if none is, delete %s", file, lock)
+	}
+	if err != nil {
+		return err
+	}
+	defer os.Remove(lock)
+	defer held.Close()
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return err
+	}
+	if text, err = change(text); err != nil {
+		return err
+	}
 	tmp, err := os.CreateTemp(filepath.Dir(file), filepath.Base(file)+".*")
 	if err != nil {
 		return err
 	}
 	defer os.Remove(tmp.Name())
 	_, err = tmp.Write(text)
-	if err = errors.Join(err, tmp.Sync(), tmp.Close()); err != nil {
+	if err = errors.Join(err, sameOwner(file, tmp.Name()), tmp.Sync(), tmp.Close()); err != nil {
 		return err
 	}
-	return os.Rename(tmp.Name(), file)
+	if err := os.Rename(tmp.Name(), file); err != nil {
+		return err
+	}
+	return syncFolder(filepath.Dir(file))
 }

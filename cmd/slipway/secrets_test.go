@@ -67,12 +67,31 @@ func TestSecretsCommand(t *testing.T) {
 	if out := command(0, "secrets", "list"); !strings.Contains(out, keys.Current()+"\tok") {
 		t.Errorf("list: %s", out)
 	}
+	lock := file + ".lock"
+	if err := os.WriteFile(lock, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	before, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, args := range [][]string{{"secrets", "rotate-key"}, {"secrets", "retire-key", old}} {
+		if out := command(1, args...); !strings.Contains(out, "another command is changing") {
+			t.Errorf("%v beside another command: %s", args, out)
+		}
+	}
+	if after, err := os.ReadFile(file); err != nil || string(after) != string(before) {
+		t.Error("a refused command changed the key file")
+	}
+	if err := os.Remove(lock); err != nil {
+		t.Fatal(err)
+	}
 	command(0, "secrets", "retire-key", old)
 	if at, err = os.Stat(file); err != nil || at.Mode().Perm() != 0o600 {
 		t.Errorf("the key file after all that: %v, %v", at, err)
 	}
 	command(0, "secrets", "list")
-	if err := os.Chmod(file, 0o640); err != nil {
+	if err := os.Chmod(file, 0o644); err != nil {
 		t.Fatal(err)
 	}
 	if out := command(1, "secrets", "list"); !strings.Contains(out, "chmod 600") {
