@@ -48,10 +48,6 @@ func catalogSync(db *storage.DB, sources catalogsource.Reader, box *secret.Box, 
 		}
 		begun := time.Now()
 		answer, used, err := ask(ctx, db, sources, box, s)
-		var offers []catalog.Offer
-		if err == nil && !answer.Unchanged {
-			offers, err = catalog.CleanAll(answer.Offers)
-		}
 		took := time.Since(begun)
 		if err != nil && ctx.Err() != nil {
 			return err // the server stops, or the time is over: not the source's fault
@@ -73,7 +69,7 @@ func catalogSync(db *storage.DB, sources catalogsource.Reader, box *secret.Box, 
 			case answer.Unchanged:
 				return catalog.Unchanged(ctx, tx, g, s.ID, s.Revision, took, tx.Now())
 			}
-			_, err := catalog.Learn(ctx, tx, g, s.ID, s.Revision, offers, answer.ETag, answer.Modified, took, tx.Now())
+			_, err := catalog.Learn(ctx, tx, g, s.ID, s.Revision, answer.Offers, answer.ETag, answer.Modified, took, tx.Now())
 			return err
 		})
 		if wrong != nil {

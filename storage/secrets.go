@@ -75,9 +75,15 @@ func (t *Tx) SaveWrapped(ctx context.Context, s secret.Sealed) error {
 	return t.exec(ctx, `UPDATE secrets SET kek_id = $3 WHERE id = $1 AND version = $2`, s.Secret, s.Version, s.KEK)
 }
 
-// SecretUses lists the names of what uses a secret.
-func (t *Tx) SecretUses(ctx context.Context, id string) ([]string, error) {
-	return list(ctx, t, column[string], `SELECT name FROM catalog_sources WHERE secret_id = $1 ORDER BY name`, id)
+// SecretUses lists the names of what uses the secrets of a workspace, by the secrets' ids.
+func (t *Tx) SecretUses(ctx context.Context, workspace string) (map[string][]string, error) {
+	out := map[string][]string{}
+	return out, t.each(ctx, func(row scanner) error {
+		var id, name string
+		err := row(&id, &name)
+		out[id] = append(out[id], name)
+		return err
+	}, `SELECT secret_id, name FROM catalog_sources WHERE workspace_id = $1 AND secret_id <> '' ORDER BY name`, workspace)
 }
 
 // KeysInUse lists the ids of the keys that wrap something.

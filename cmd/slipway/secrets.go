@@ -119,11 +119,6 @@ func (p place) withSecrets(ctx context.Context, k keeping, fn func(*storage.DB, 
 	return fn(db, ring)
 }
 
-// host is the grant of whoever runs the server, for p.
-func hostGrant(p access.Perm) (access.Grant, error) {
-	return access.Authorize(access.System("host"), p, access.DefaultWorkspace, access.Origin{})
-}
-
 type secretsListCmd struct {
 	place
 	keeping
@@ -132,7 +127,7 @@ type secretsListCmd struct {
 // Run lists the secrets.
 func (c secretsListCmd) Run(ctx context.Context, s streams) error {
 	return c.withSecrets(ctx, c.keeping, func(db *storage.DB, ring *keyRing) error {
-		g, err := hostGrant(access.SecretRead)
+		g, err := host(access.SecretRead)
 		if err != nil {
 			return err
 		}
@@ -192,7 +187,7 @@ func (c secretsRewrapCmd) Run(ctx context.Context, s streams) error {
 func rewrap(ctx context.Context, s streams, db *storage.DB, ring *keyRing) error {
 	const portion = 500
 	box := &secret.Box{Keys: ring.read}
-	g, err := hostGrant(access.SecretUse)
+	g, err := host(access.SecretUse)
 	if err != nil {
 		return err
 	}
@@ -236,7 +231,7 @@ func (c secretsRetireCmd) Run(ctx context.Context, s streams) error {
 		case at == 0:
 			return fmt.Errorf("%s is the current key: rotate-key makes another one first", c.ID)
 		}
-		g, err := hostGrant(access.SecretRead)
+		g, err := host(access.SecretRead)
 		if err != nil {
 			return err
 		}
@@ -306,16 +301,15 @@ func changeKeys(file string, change func(text []byte) ([]byte, error)) error {
 	if text, err = change(text); err != nil {
 		return err
 	}
-	tmp, err := os.CreateTemp(filepath.Dir(file), filepath.Base(file)+".*")
+	tmp, err := beside(file, text)
 	if err != nil {
 		return err
 	}
-	defer os.Remove(tmp.Name())
-	_, err = tmp.Write(text)
-	if err = errors.Join(err, sameOwner(file, tmp.Name()), tmp.Sync(), tmp.Close()); err != nil {
+	defer os.Remove(tmp)
+	if err := sameOwner(file, tmp); err != nil {
 		return err
 	}
-	if err := os.Rename(tmp.Name(), file); err != nil {
+	if err := os.Rename(tmp, file); err != nil {
 		return err
 	}
 	return syncFolder(filepath.Dir(file))

@@ -242,19 +242,28 @@ func sessionKey(data, file string) ([]byte, error) {
 // newFile makes a key file that is there whole or not at all, and reads what it holds then; of two processes that start at
 // once one wins.
 func newFile(file string, key []byte) ([]byte, error) {
-	tmp, err := os.CreateTemp(filepath.Dir(file), filepath.Base(file)+".*")
+	tmp, err := beside(file, key)
 	if err != nil {
 		return nil, err
 	}
-	defer os.Remove(tmp.Name())
-	_, err = tmp.Write(key)
-	if err = errors.Join(err, tmp.Sync(), tmp.Close()); err != nil {
-		return nil, err
-	}
-	if err := os.Link(tmp.Name(), file); err != nil && !errors.Is(err, fs.ErrExist) {
+	defer os.Remove(tmp)
+	if err := os.Link(tmp, file); err != nil && !errors.Is(err, fs.ErrExist) {
 		return nil, err
 	}
 	return os.ReadFile(file)
+}
+
+// beside writes a text into a new file in the folder of another, for its owner alone, and names it once it lasts.
+func beside(file string, text []byte) (name string, err error) {
+	tmp, err := os.CreateTemp(filepath.Dir(file), filepath.Base(file)+".*")
+	if err != nil {
+		return "", err
+	}
+	_, err = tmp.Write(text)
+	if err = errors.Join(err, tmp.Sync(), tmp.Close()); err != nil {
+		os.Remove(tmp.Name())
+	}
+	return tmp.Name(), err
 }
 
 // announce says how to come in: nothing to do in local mode, a one-time link where nobody has an account.

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"slices"
 	"strings"
+	"time"
 	"unicode"
 	"unicode/utf8"
 )
@@ -148,6 +149,15 @@ func (r *Row) state() string {
 		return r.Status
 	}
 	return "offered"
+}
+
+// ends is the day from which r is not offered any more, as an instant; ok tells whether it is known.
+func (r Row) ends() (at time.Time, ok bool) { return Facts{Deprecated: r.Deprecated}.Retires() }
+
+// EndsSoon reports whether r is still offered and will not be after RetiresSoon.
+func (r Row) EndsSoon(now time.Time) bool {
+	at, ok := r.ends()
+	return !r.Gone && ok && now.Add(RetiresSoon).After(at)
 }
 
 // Len is how many models there are, gone ones too.

@@ -84,10 +84,10 @@ func (u UseCase) Flags(r Row, now time.Time) (out []Flag) {
 	default:
 		out = append(out, RegionRefused)
 	}
-	if r.Gone {
-		return append(out, NotOffered)
-	}
-	if at, ok := (Facts{Deprecated: r.Deprecated}).Retires(); ok && now.Add(RetiresSoon).After(at) {
+	switch {
+	case r.Gone:
+		out = append(out, NotOffered)
+	case r.EndsSoon(now):
 		out = append(out, Retiring)
 	}
 	return out
@@ -165,7 +165,7 @@ func SaveUse(ctx context.Context, tx ShortlistTx, g access.Grant, u UseCase, id 
 	} else {
 		i := slices.IndexFunc(all, func(o UseCase) bool { return o.ID == u.ID })
 		if i < 0 {
-			return u, noUseCase()
+			return u, NoUseCase()
 		}
 		u.CreatedAt, u.CreatedBy = all[i].CreatedAt, all[i].CreatedBy
 		u.Revision++
@@ -176,7 +176,8 @@ func SaveUse(ctx context.Context, tx ShortlistTx, g access.Grant, u UseCase, id 
 	return u, tx.Emit(ctx, event.Event{Kind: kind, Subject: u.ID, Data: map[string]any{"name": u.Name, "licences": u.Licences, "regions": u.Regions}})
 }
 
-func noUseCase() error {
+// NoUseCase says that there is no such use case.
+func NoUseCase() error {
 	return domain.Fail(domain.NotFound, "catalog.no_use_case", "there is no such use case")
 }
 
@@ -187,7 +188,7 @@ func Use(ctx context.Context, tx ShortlistTx, g access.Grant, p access.Perm, id 
 	}
 	u, err := tx.UseCase(ctx, id)
 	if domain.KindOf(err) == domain.NotFound || err == nil && u.Workspace != g.Workspace() {
-		return UseCase{}, noUseCase()
+		return UseCase{}, NoUseCase()
 	}
 	return u, err
 }
@@ -252,6 +253,18 @@ func Unchoose(ctx context.Context, tx ShortlistTx, g access.Grant, useCase strin
 	return u, tx.Emit(ctx, event.Event{Kind: "catalog.unchosen", Subject: u.ID, Data: map[string]any{"use_case": u.Name, "model": k.String()}})
 }
 
+// Leaving are the models on shortlists, not refused, that will soon not be offered any more or are not already, the first to go
+// first.
+func Leaving(x *Index, all []Choice, now time.Time) (out []Row) {
+	for k, status := range Best(all) {
+		if r, ok := x.Row(k); ok && status != Refused && (r.Gone || r.EndsSoon(now)) {
+			out = append(out, r)
+		}
+	}
+	slices.SortFunc(out, func(a, b Row) int { return strings.Compare(a.Deprecated+a.String(), b.Deprecated+b.String()) })
+	return out
+}
+
 // Best is the weightiest status of each model over all use cases: approved somewhere weighs more than refused elsewhere.
 func Best(all []Choice) map[Key]string {
 	order := []string{Refused, Candidate, Evaluating, Approved}
@@ -272,7 +285,7 @@ func warning(r Row, now time.Time) string {
 	if r.Gone {
 		return "gone"
 	}
-	at, ok := (Facts{Deprecated: r.Deprecated}).Retires()
+	at, ok := r.ends()
 	if !ok {
 		return ""
 	}

@@ -22,21 +22,19 @@ type Trait struct {
 	Kind         SourceKind
 	Address      string // to begin with, "" where nobody can know it
 	NeedsAddress bool
-	MayHaveKey   bool          // what it offers may depend on who asks
-	MayBeFile    bool          // the address may be file:NAME, a file that the operator lays out
 	Every        time.Duration // between two looks, to begin with
 }
 
 // traits lists the kinds, in the order in which they are offered.
 var traits = []Trait{
 	{Kind: Snapshot, Every: 24 * time.Hour},
-	{Kind: OpenAI, NeedsAddress: true, MayHaveKey: true, Every: time.Hour},
-	{Kind: Ollama, Address: "http://localhost:11434", NeedsAddress: true, MayHaveKey: true, Every: time.Hour},
-	{Kind: HuggingFace, Address: "https://huggingface.co/api/models?pipeline_tag=text-generation&sort=downloads&limit=500", NeedsAddress: true, MayHaveKey: true, Every: 24 * time.Hour},
-	{Kind: OpenRouter, Address: "https://openrouter.ai/api/v1/models", NeedsAddress: true, MayHaveKey: true, MayBeFile: true, Every: 6 * time.Hour},
-	{Kind: ModelsDev, Address: "https://models.dev/api.json", NeedsAddress: true, MayBeFile: true, Every: 24 * time.Hour},
-	{Kind: LiteLLM, Address: "https://raw.githubusercontent.com/BerriAI/litellm/main/model_prices_and_context_window.json", NeedsAddress: true, MayBeFile: true, Every: 24 * time.Hour},
-	{Kind: File, NeedsAddress: true, MayHaveKey: true, MayBeFile: true, Every: time.Hour},
+	{Kind: OpenAI, NeedsAddress: true, Every: time.Hour},
+	{Kind: Ollama, Address: "http://localhost:11434", NeedsAddress: true, Every: time.Hour},
+	{Kind: HuggingFace, Address: "https://huggingface.co/api/models?pipeline_tag=text-generation&sort=downloads&limit=500", NeedsAddress: true, Every: 24 * time.Hour},
+	{Kind: OpenRouter, Address: "https://openrouter.ai/api/v1/models", NeedsAddress: true, Every: 6 * time.Hour},
+	{Kind: ModelsDev, Address: "https://models.dev/api.json", NeedsAddress: true, Every: 24 * time.Hour},
+	{Kind: LiteLLM, Address: "https://raw.githubusercontent.com/BerriAI/litellm/main/model_prices_and_context_window.json", NeedsAddress: true, Every: 24 * time.Hour},
+	{Kind: File, NeedsAddress: true, Every: time.Hour},
 }
 
 // SourceKinds lists the kinds in the order in which they are offered.

@@ -165,27 +165,33 @@ func (r Keyring) seal(workspace string, s Sealed, value string) (Sealed, error) 
 
 // open is the value in s.
 func (r Keyring) open(workspace, name string, s Sealed) (string, error) {
+	dek, err := r.dataKey(workspace, name, s)
+	if err != nil {
+		return "", err
+	}
+	value, err := decrypt(dek, s.Value, bound(workspace, s, "value"))
+	if err != nil {
+		return "", broken(name, err)
+	}
+	return string(value), nil
+}
+
+// dataKey is the key that opens the value in s.
+func (r Keyring) dataKey(workspace, name string, s Sealed) ([]byte, error) {
 	kek := r.find(s.KEK)
 	if kek == nil {
-		return "", locked(name)
+		return nil, locked(name)
 	}
 	dek, err := decrypt(kek, s.Wrapped, bound(workspace, s, "key"))
-	if err == nil {
-		var value []byte
-		if value, err = decrypt(dek, s.Value, bound(workspace, s, "value")); err == nil {
-			return string(value), nil
-		}
+	if err != nil {
+		return nil, broken(name, err)
 	}
-	return "", &domain.Error{Kind: domain.Unavailable, Key: "secret.broken", Msg: "what is stored of the secret " + domain.Short(name) + " was changed or moved: enter its value again", Args: []any{domain.Short(name)}, Err: err}
+	return dek, nil
 }
 
 // rewrap is s with its data key wrapped by the current key; the value stays as it is.
 func (r Keyring) rewrap(workspace, name string, s Sealed) (Sealed, error) {
-	kek := r.find(s.KEK)
-	if kek == nil {
-		return s, locked(name)
-	}
-	dek, err := decrypt(kek, s.Wrapped, bound(workspace, s, "key"))
+	dek, err := r.dataKey(workspace, name, s)
 	if err != nil {
 		return s, err
 	}
@@ -206,6 +212,10 @@ func (r Keyring) fingerprint(value string) string {
 
 func noKeys() error {
 	return domain.Fail(domain.Unavailable, "secret.no_keys", "the server cannot read its key file, so no secret can be kept or used: the log says why")
+}
+
+func broken(name string, err error) error {
+	return &domain.Error{Kind: domain.Unavailable, Key: "secret.broken", Msg: "what is stored of the secret " + domain.Short(name) + " was changed or moved: enter its value again", Args: []any{domain.Short(name)}, Err: err}
 }
 
 func locked(name string) error {

@@ -42,7 +42,8 @@ type Tx interface {
 	SecretsNotUnder(ctx context.Context, kek string, most int) ([]Owned, error)
 	SaveWrapped(ctx context.Context, s Sealed) error
 	NoteSecretUsed(ctx context.Context, id string, at int64) error
-	SecretUses(ctx context.Context, id string) ([]string, error) // names of what uses a secret
+	// SecretUses lists the names of what uses the secrets of a workspace, by the secrets' ids.
+	SecretUses(ctx context.Context, workspace string) (map[string][]string, error)
 	Emit(ctx context.Context, e event.Event) error
 }
 
@@ -161,12 +162,12 @@ func Remove(ctx context.Context, tx Tx, g access.Grant, id string) (Secret, erro
 	if err != nil {
 		return s, err
 	}
-	uses, err := tx.SecretUses(ctx, id)
+	uses, err := tx.SecretUses(ctx, s.Workspace)
 	if err != nil {
 		return s, err
 	}
-	if len(uses) > 0 {
-		return s, domain.Fail(domain.Conflict, "secret.used", "%s uses the secret %s: give it another one first", domain.Short(uses[0]), domain.Short(s.Name))
+	if len(uses[id]) > 0 {
+		return s, domain.Fail(domain.Conflict, "secret.used", "%s uses the secret %s: give it another one first", domain.Short(uses[id][0]), domain.Short(s.Name))
 	}
 	if err := tx.DeleteSecret(ctx, id); err != nil {
 		return s, err

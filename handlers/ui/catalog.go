@@ -134,7 +134,7 @@ func showCatalogModel(r *route.Request) error {
 }
 
 func catalogModelView(r *route.Request, k catalog.Key) (page.ModelView, error) {
-	v := page.ModelView{CanWrite: may(r, access.CatalogWrite), Now: time.Now()}
+	v := page.ModelView{CanWrite: may(r, access.CatalogWrite)}
 	if err := route.See(r, func(tx *storage.Tx) error {
 		o, err := readOffered(r, tx)
 		if err != nil {
@@ -284,7 +284,7 @@ func listCatalogChanges(r *route.Request) error {
 			v.Changes, v.Next = v.Changes[:changesShown], v.Changes[changesShown-1].ID
 		}
 		v.SourceNames, v.Choices = sourceNames(o.sources), catalog.Best(o.choices)
-		v.Retiring = retiring(o, time.Now())
+		v.Retiring = catalog.Leaving(o.index, o.choices, time.Now())
 		return err
 	}); err != nil {
 		return err
@@ -298,21 +298,28 @@ func catalogNews(r *route.Request, now time.Time) (v page.NewsView, err error) {
 	if !may(r, access.CatalogRead) {
 		return v, nil
 	}
-	o, _, err := offeredNow(r)
+	reader, err := asReader(r)
 	if err != nil {
 		return v, err
 	}
-	v.Retiring = retiring(o, now)
-	v.Retiring = v.Retiring[:min(len(v.Retiring), most)]
-	g, err := more(r, access.CatalogRead)
-	if err != nil {
-		return v, err
-	}
-	return v, r.DB.Read(r.Ctx(), g, func(tx *storage.Tx) error {
-		if err := g.Need(access.CatalogRead, g.Workspace()); err != nil {
+	return v, route.See(reader, func(tx *storage.Tx) error {
+		workspace := reader.Grant.Workspace()
+		if err := reader.Grant.Need(access.CatalogRead, workspace); err != nil {
 			return err
 		}
-		all, err := tx.CatalogChanges(r.Ctx(), g.Workspace(), catalog.ChangeQuery{Most: most})
+		choices, err := tx.Choices(r.Ctx(), workspace)
+		if err != nil {
+			return err
+		}
+		if len(choices) > 0 { // the index is for the shortlists alone
+			x, err := tx.CatalogIndex(r.Ctx(), workspace)
+			if err != nil {
+				return err
+			}
+			v.Retiring = catalog.Leaving(x, choices, now)
+			v.Retiring = v.Retiring[:min(len(v.Retiring), most)]
+		}
+		all, err := tx.CatalogChanges(r.Ctx(), workspace, catalog.ChangeQuery{Most: most})
 		for _, c := range all {
 			if now.Sub(instant(c.At)) < 30*24*time.Hour {
 				v.Changes = append(v.Changes, c)
@@ -320,22 +327,4 @@ func catalogNews(r *route.Request, now time.Time) (v page.NewsView, err error) {
 		}
 		return err
 	})
-}
-
-// retiring are the models on a shortlist, not refused, that will soon not be offered any more or are gone, the first to go first.
-func retiring(o offered, now time.Time) (out []catalog.Row) {
-	for k, s := range catalog.Best(o.choices) {
-		r, ok := o.index.Row(k)
-		if !ok || s == catalog.Refused {
-			continue
-		}
-		at, known := catalog.Facts{Deprecated: r.Deprecated}.Retires()
-		if r.Gone || known && now.Add(catalog.RetiresSoon).After(at) {
-			out = append(out, r)
-		}
-	}
-	slices.SortFunc(out, func(a, b catalog.Row) int {
-		return strings.Compare(a.Deprecated+a.String(), b.Deprecated+b.String())
-	})
-	return out
 }

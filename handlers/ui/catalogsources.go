@@ -2,7 +2,7 @@ package ui
 
 import (
 	"net/http"
-	"strconv"
+	"slices"
 	"strings"
 	"time"
 
@@ -60,20 +60,13 @@ func sourcesView(r *route.Request) (v page.SourcesView, err error) {
 
 // sourceForm is a source as the form has it.
 func sourceForm(r *route.Request) catalog.Source {
-	number := func(name string) int64 {
-		n, err := strconv.ParseInt(form(r, name), 10, 64)
-		if err != nil {
-			return 0
-		}
-		return n
-	}
 	return catalog.Source{
 		ID: r.Param("id"), Kind: catalog.SourceKind(form(r, "kind")), Name: form(r, "name"), Address: form(r, "address"),
-		Every: number("every"), Enabled: form(r, "enabled") != "", Secret: form(r, "secret"), Revision: number("revision"),
+		Every: formNumber(r, "every"), Enabled: form(r, "enabled") != "", Secret: form(r, "secret"), Revision: formNumber(r, "revision"),
 	}
 }
 
-// again shows the form with what was typed and what is wrong with it.
+// sourceAgain shows the form with what was typed and what is wrong with it.
 func sourceAgain(r *route.Request, s catalog.Source, err error) error {
 	text, ok := words(r.Ctx(), err)
 	if !ok {
@@ -218,15 +211,11 @@ func useView(r *route.Request, id string) (v page.UseView, err error) {
 	if err != nil {
 		return v, err
 	}
-	found := false
-	for _, u := range o.uses {
-		if u.ID == id {
-			v.Use, found = u, true
-		}
+	i := slices.IndexFunc(o.uses, func(u catalog.UseCase) bool { return u.ID == id })
+	if i < 0 {
+		return v, catalog.NoUseCase()
 	}
-	if !found {
-		return v, domain.Fail(domain.NotFound, "catalog.no_use_case", "there is no such use case")
-	}
+	v.Use = o.uses[i]
 	v.CanWrite, v.Names, v.Form = may(r, access.CatalogWrite), names, page.UseForm{UseCase: v.Use}
 	for _, c := range o.choices {
 		if c.UseCase == id {
@@ -251,11 +240,7 @@ func showUse(r *route.Request) error {
 
 // saveUse makes a use case or, where the address names one, changes it.
 func saveUse(r *route.Request) error {
-	revision, err := strconv.ParseInt(form(r, "revision"), 10, 64)
-	if err != nil {
-		revision = 0
-	}
-	typed := catalog.UseCase{ID: r.Param("id"), Name: form(r, "name"), About: form(r, "about"), Licences: strings.Split(r.FormValue("licences"), "\n"), Regions: strings.Split(r.FormValue("regions"), "\n"), Revision: revision}
+	typed := catalog.UseCase{ID: r.Param("id"), Name: form(r, "name"), About: form(r, "about"), Licences: strings.Split(r.FormValue("licences"), "\n"), Regions: strings.Split(r.FormValue("regions"), "\n"), Revision: formNumber(r, "revision")}
 	u, err := route.Write(r, func(tx *storage.Tx) (catalog.UseCase, error) {
 		return catalog.SaveUse(r.Ctx(), tx, r.Grant, typed, storage.NewID(tx.Now()), tx.Now())
 	})

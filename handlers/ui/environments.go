@@ -408,10 +408,7 @@ func protectEnvironment(r *route.Request) error {
 
 // requestUnprotect requests that the protection be lifted, with the rules as they are.
 func requestUnprotect(r *route.Request) error {
-	on, err := strconv.ParseInt(form(r, "on"), 10, 64)
-	if err != nil {
-		on = 0 // no revision
-	}
+	on := formNumber(r, "on")
 	q, err := route.Write(r, func(tx *storage.Tx) (promotion.Request, error) {
 		_, p, err := promotion.EnvironmentNamed(r.Ctx(), tx, r.Grant, access.EnvironmentWrite, r.Param("name"))
 		if err != nil {

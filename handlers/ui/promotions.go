@@ -204,21 +204,22 @@ func askedOf(r *route.Request, tx *storage.Tx, g access.Grant, model, version st
 	if err != nil {
 		return nil, err
 	}
+	approvers, people := make([][]string, len(all)), []string(nil)
 	for i, p := range all {
 		reviews, err := tx.PromotionReviews(r.Ctx(), p.ID)
 		if err != nil {
 			return nil, err
 		}
-		ids := p.Approvers(reviews)
-		names, err := tx.NamesOf(r.Ctx(), ids...)
-		if err != nil {
-			return nil, err
-		}
+		approvers[i] = p.Approvers(reviews)
+		people = append(people, approvers[i]...)
+	}
+	names, err := tx.NamesOf(r.Ctx(), people...)
+	for i, ids := range approvers {
 		for _, id := range ids {
 			rows[i].Approved = append(rows[i].Approved, names[id])
 		}
 	}
-	return rows, nil
+	return rows, err
 }
 
 func newPromotion(r *route.Request) error {
@@ -781,8 +782,7 @@ func cancelPromotion(r *route.Request) error {
 
 func decidePromotion(r *route.Request) error {
 	revision, _ := registry.ParseNumber(form(r, "revision"))
-	base, _ := strconv.ParseInt(form(r, "base"), 10, 64)
-	seen := promotion.Binding{Candidate: form(r, "candidate"), Revision: revision, Evidence: form(r, "evidence"), Policy: form(r, "policy"), Base: base}
+	seen := promotion.Binding{Candidate: form(r, "candidate"), Revision: revision, Evidence: form(r, "evidence"), Policy: form(r, "policy"), Base: formNumber(r, "base")}
 	d, comment := promotion.Decision(form(r, "decision")), r.FormValue("comment")
 	return onPromotion(r, "flash.promotion_decided", func(tx *storage.Tx, n int64) error {
 		_, err := promotion.Decide(r.Ctx(), tx, r.Grant, n, d, comment, seen, tx.Now())
@@ -932,9 +932,8 @@ func fillLive(r *route.Request, tx *storage.Tx, v *page.LiveView, then time.Time
 }
 
 func rollBack(r *route.Request) error {
-	generation, _ := strconv.ParseInt(form(r, "generation"), 10, 64)
 	s, err := route.Write(r, func(tx *storage.Tx) (slot.Slot, error) {
-		return promotion.Rollback(r.Ctx(), tx, r.Grant, form(r, "environment"), form(r, "asset"), form(r, "version"), r.FormValue("reason"), generation, tx.Now())
+		return promotion.Rollback(r.Ctx(), tx, r.Grant, form(r, "environment"), form(r, "asset"), form(r, "version"), r.FormValue("reason"), formNumber(r, "generation"), tx.Now())
 	})
 	if err != nil {
 		return err

@@ -50,14 +50,14 @@ func secretsView(r *route.Request) (v secrets.View, err error) {
 		if err != nil {
 			return err
 		}
+		uses, err := tx.SecretUses(r.Ctx(), g.Workspace())
+		if err != nil {
+			return err
+		}
 		for _, s := range all {
-			uses, err := tx.SecretUses(r.Ctx(), s.ID)
-			if err != nil {
-				return err
-			}
 			v.All = append(v.All, secrets.Row{
 				ID: s.ID, Name: s.Name, Tail: s.Tail, Fingerprint: s.Fingerprint, Version: s.Version, By: names[s.UpdatedBy],
-				Opens: r.Secrets.Opens(s), Changed: instant(s.UpdatedAt), Used: instant(s.UsedAt), Uses: uses,
+				Opens: r.Secrets.Opens(s), Changed: instant(s.UpdatedAt), Used: instant(s.UsedAt), Uses: uses[s.ID],
 			})
 		}
 		return nil

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
+	"strconv"
 	"strings"
 	"time"
 
@@ -143,6 +144,12 @@ func words(ctx context.Context, err error) (string, bool) {
 
 // form is a form's value without white space at its ends.
 func form(r *route.Request, name string) string { return strings.TrimSpace(r.FormValue(name)) }
+
+// formNumber is a form's whole number, 0 where it holds none; one that is too large is the largest.
+func formNumber(r *route.Request, name string) int64 {
+	n, _ := strconv.ParseInt(form(r, name), 10, 64)
+	return n
+}
 
 var preferences = []route.Route{
 	route.POST("/preferences", access.Public, savePreferences),

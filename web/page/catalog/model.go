@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/slipway-ml/slipway/domain/catalog"
 	"github.com/slipway-ml/slipway/web/component"
@@ -31,7 +30,6 @@ type ModelView struct {
 	Work        Work
 	Typed       ChoiceForm
 	CanWrite    bool
-	Now         time.Time
 }
 
 // ChoiceForm is a choice as somebody typed it, and what is wrong with it.
@@ -424,13 +422,6 @@ func (v CompareView) without(k catalog.Key) string {
 }
 
 func first[T any](all []T, most int) []T { return all[:min(len(all), most)] }
-
-func orMissing(s string) string {
-	if s == "" {
-		return format.Missing
-	}
-	return s
-}
 
 func indented(raw json.RawMessage) string {
 	var v any

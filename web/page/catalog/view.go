@@ -406,3 +406,11 @@ func maker(r catalog.Row) string {
 	}
 	return r.String()
 }
+
+// instant is an instant in milliseconds, the zero time for none.
+func instant(ms int64) time.Time {
+	if ms == 0 {
+		return time.Time{}
+	}
+	return time.UnixMilli(ms)
+}
